@@ -1,0 +1,354 @@
+"""Dictionaries of spectral templates: what each note of an instrument looks like.
+
+A dictionary holds one or more unit-sum columns per pitch. Their *stage* says which part of a note they were learned
+from: ``attack`` columns are needed only where a note begins, ``sustain`` columns while it sounds.
+
+The file is a NumPy ``.npz`` archive of plain arrays and one JSON text; nothing in it is pickled, so a file from a
+stranger can be opened safely.
+"""
+
+import hashlib
+import json
+import os
+import zipfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nmfamt import __version__
+from nmfamt.atomic import atomic_path
+from nmfamt.exceptions import NmfamtError
+from nmfamt.pitch import pitch_to_hz, pitch_to_name
+from nmfamt.spectrogram import Settings, Spectrogram, settings_from_dict
+
+__all__ = [
+    "FORMAT",
+    "STAGES",
+    "Dictionary",
+    "average_dictionaries",
+    "combine_dictionaries",
+    "list_dictionaries",
+    "load_dictionary",
+]
+
+FORMAT = 1
+"""Version of the file format; a newer one is refused."""
+
+STAGES = ("attack", "sustain")
+
+
+@dataclass(frozen=True, eq=False)
+class Dictionary:
+    """Spectral templates of one or more instruments.
+
+    Attributes
+    ----------
+    W : ndarray, shape (n_bins, n_components)
+        Templates; not negative, every column sums to 1.
+    pitches : ndarray, shape (n_components,)
+        MIDI pitch of every column; fractions are allowed.
+    stages : ndarray of str, shape (n_components,)
+        ``"attack"`` or ``"sustain"``.
+    instruments : ndarray of str, shape (n_components,)
+        Which instrument a column belongs to.
+    filled : ndarray of bool, shape (n_components,)
+        True where no note was recorded and the column was made from its neighbours.
+    settings : Settings
+        The spectrogram it was learned on.
+    info : dict
+        ``name``, ``latency`` (seconds from an onset to its peak of novelty) and where it came from; JSON values only.
+    """
+
+    W: NDArray[np.floating[Any]]
+    pitches: NDArray[np.float64]
+    stages: NDArray[np.str_]
+    instruments: NDArray[np.str_]
+    settings: Settings
+    filled: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, dtype=bool))
+    info: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        W = np.asarray(self.W)
+        n = W.shape[1] if W.ndim == 2 else -1
+        if n < 1 or W.shape[0] != len(self.settings.freqs):
+            raise NmfamtError(
+                f"W has shape {W.shape}; its settings make {len(self.settings.freqs)} bins (rows), one column or more."
+            )
+        if not np.isfinite(W).all() or W.min() < 0 or not (W.sum(axis=0) > 0).all():
+            raise NmfamtError("W has negative, NaN or infinite values or an empty column; templates are spectra.")
+        arrays = {
+            "W": np.ascontiguousarray(W / W.sum(axis=0), dtype=W.dtype),
+            "pitches": np.asarray(self.pitches, dtype=np.float64),
+            "stages": np.asarray(self.stages, dtype=np.str_),
+            "instruments": np.asarray(self.instruments, dtype=np.str_),
+            "filled": np.asarray(self.filled if len(self.filled) else np.zeros(n, dtype=bool), dtype=bool),
+        }
+        for name, array in arrays.items():
+            if name != "W" and array.shape != (n,):
+                raise NmfamtError(f"{name} has shape {array.shape}, but there are {n} templates.")
+            array.setflags(write=False)
+            object.__setattr__(self, name, array)
+        unknown = set(self.stages.tolist()) - set(STAGES)
+        if unknown:
+            raise NmfamtError(f"Unknown stages {sorted(unknown)}: a template is one of {STAGES}.")
+        if not (np.isfinite(self.pitches).all() and (self.pitches >= 0).all() and (self.pitches <= 127).all()):
+            raise NmfamtError("Pitches of templates must be MIDI numbers from 0 to 127.")
+
+    @property
+    def name(self) -> str:
+        """Name by which people know it."""
+        return str(self.info.get("name", "unnamed"))
+
+    @property
+    def latency(self) -> float:
+        """Seconds from the onset of an isolated note to its peak of novelty."""
+        return float(self.info.get("latency", 0.0))
+
+    @property
+    def rows(self) -> list[tuple[str, float]]:
+        """Instrument and pitch of every row of an activation, sorted by instrument, then pitch."""
+        return sorted(set(zip(self.instruments.tolist(), self.pitches.tolist(), strict=True)))
+
+    @property
+    def hash(self) -> str:
+        """First 12 hexadecimal digits of the SHA-256 of everything that influences a transcription."""
+        digest = hashlib.sha256(json.dumps([self.settings.to_dict(), self.latency], sort_keys=True).encode())
+        for array in (self.W, self.pitches, self.stages, self.instruments):
+            digest.update(np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()[:12]
+
+    def check(self, spectrogram: Spectrogram) -> None:
+        """Raise `NmfamtError` unless `spectrogram` was computed with the settings of the dictionary."""
+        if spectrogram.settings != self.settings:
+            raise NmfamtError(
+                f"Dictionary {self.name!r} was learned on {self.settings}, the spectrogram is "
+                f"{spectrogram.settings}: compute it with dictionary.settings(y, sr=sr)."
+            )
+
+    def select(self, mask: NDArray[np.bool_]) -> "Dictionary":
+        """Return the dictionary with only those columns where `mask`, of shape (n_components,), is true."""
+        if not mask.any():
+            low, high = self.pitches.min(), self.pitches.max()
+            raise NmfamtError(
+                f"No template of {self.name!r} is left: it covers {pitch_to_name(low)} to {pitch_to_name(high)}."
+            )
+        return replace(
+            self,
+            W=self.W[:, mask],
+            pitches=self.pitches[mask],
+            stages=self.stages[mask],
+            instruments=self.instruments[mask],
+            filled=self.filled[mask],
+        )
+
+    def between(self, fmin: float, fmax: float) -> "Dictionary":
+        """Return the templates of pitches whose fundamental lies in [`fmin`, `fmax`] Hz, to a quarter tone."""
+        hz = pitch_to_hz(self.pitches)
+        tolerance = 2.0 ** (0.5 / 12)
+        return self.select((hz * tolerance >= fmin) & (hz <= fmax * tolerance))
+
+    def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+        """Write the dictionary to an ``.npz`` file, whole or not at all.
+
+        Raises
+        ------
+        NmfamtError
+            If the file exists and `overwrite` is false, or cannot be written.
+        """
+        meta = {"format": FORMAT, "version": __version__, "settings": self.settings.to_dict(), "info": self.info}
+        with atomic_path(Path(path), overwrite=overwrite) as temporary, open(temporary, "wb") as file:
+            np.savez_compressed(
+                file,
+                W=self.W,
+                pitches=self.pitches,
+                stages=self.stages,
+                instruments=self.instruments,
+                filled=self.filled,
+                meta=np.array(json.dumps(meta)),
+            )
+
+
+def load_dictionary(name: str | os.PathLike[str]) -> Dictionary:
+    """Load a dictionary by name or from a file.
+
+    Parameters
+    ----------
+    name : str or path
+        A shipped name (``"piano"``), then the stem of a file in the folders of the environment variable
+        ``NMFAMT_DICTIONARIES`` or the user's data folder, then a path.
+
+    Raises
+    ------
+    NmfamtError
+        If nothing of that name is found, the file is no dictionary, holds pickled objects, or is of a newer format.
+
+    Examples
+    --------
+    >>> piano = load_dictionary("piano")
+    >>> piano.name, piano.rows[0]
+    ('piano', ('piano', 21.0))
+    """
+    for folder in _folders():
+        path = folder / f"{name}.npz"
+        if os.sep not in str(name) and path.is_file():
+            return _read(path)
+    path = Path(name)
+    if not path.is_file():
+        raise NmfamtError(
+            f"There is no dictionary {str(name)!r}: neither a file nor one of {', '.join(list_dictionaries())}."
+        )
+    return _read(path)
+
+
+def list_dictionaries() -> dict[str, Path]:
+    """Return the names that `load_dictionary` knows and the files behind them.
+
+    Examples
+    --------
+    >>> "piano" in list_dictionaries()
+    True
+    """
+    found: dict[str, Path] = {}
+    for folder in _folders():
+        for path in sorted(folder.glob("*.npz")):
+            found.setdefault(path.stem, path)
+    return dict(sorted(found.items()))
+
+
+def combine_dictionaries(dictionaries: Sequence[Dictionary]) -> Dictionary:
+    """Put several instruments side by side, to be told apart in one recording.
+
+    Raises
+    ------
+    NmfamtError
+        If they were learned on different settings, or the same instrument stands in two of them.
+
+    Examples
+    --------
+    >>> duo = combine_dictionaries([load_dictionary("violin"), load_dictionary("piano")])
+    >>> sorted(set(duo.instruments.tolist()))
+    ['piano', 'violin']
+    """
+    _check_same_settings(dictionaries)
+    names = [set(dictionary.instruments.tolist()) for dictionary in dictionaries]
+    for i, one in enumerate(names):
+        for other in names[:i]:
+            if one & other:
+                raise NmfamtError(f"Two dictionaries hold {sorted(one & other)}: give each instrument once.")
+    latency = float(np.mean([dictionary.latency for dictionary in dictionaries]))
+    name = "+".join(dictionary.name for dictionary in dictionaries)
+    return _joined(dictionaries, {"name": name, "latency": latency, "of": [d.info for d in dictionaries]})
+
+
+def average_dictionaries(dictionaries: Sequence[Dictionary], *, name: str, instrument: str) -> Dictionary:
+    """Average several examples of one instrument into a generic dictionary of it.
+
+    Every dictionary must have the same number of columns per pitch and stage; a column of the result is the mean over
+    those dictionaries that have its pitch, real notes counting fully and filled ones half.
+
+    Raises
+    ------
+    NmfamtError
+        If the settings differ.
+    """
+    _check_same_settings(dictionaries)
+    sums: dict[tuple[float, int], Any] = {}
+    weights: dict[tuple[float, int], float] = {}
+    stages: dict[tuple[float, int], str] = {}
+    real: dict[tuple[float, int], bool] = {}
+    for dictionary in dictionaries:
+        for key, column in _numbered(dictionary):
+            weight = 0.5 if dictionary.filled[column] else 1.0
+            sums[key] = sums.get(key, 0.0) + weight * dictionary.W[:, column].astype(np.float64)
+            weights[key] = weights.get(key, 0.0) + weight
+            stages[key] = str(dictionary.stages[column])
+            real[key] = real.get(key, False) or not dictionary.filled[column]
+    keys = sorted(sums)
+    return Dictionary(
+        W=np.stack([sums[key] / weights[key] for key in keys], axis=1).astype(np.float32),
+        pitches=np.array([key[0] for key in keys]),
+        stages=np.array([stages[key] for key in keys]),
+        instruments=np.array([instrument] * len(keys)),
+        settings=dictionaries[0].settings,
+        filled=np.array([not real[key] for key in keys]),
+        info={
+            "name": name,
+            "latency": float(np.mean([dictionary.latency for dictionary in dictionaries])),
+            "average_of": [dictionary.info for dictionary in dictionaries],
+        },
+    )
+
+
+def _numbered(dictionary: Dictionary) -> Iterator[tuple[tuple[float, int], int]]:
+    """Yield ((pitch, number of the template within its pitch), column)."""
+    seen: dict[float, int] = {}
+    for column, pitch in enumerate(dictionary.pitches.tolist()):
+        number = seen.get(pitch, 0)
+        seen[pitch] = number + 1
+        yield (pitch, number), column
+
+
+def _check_same_settings(dictionaries: Sequence[Dictionary]) -> None:
+    if not dictionaries:
+        raise NmfamtError("No dictionaries were given: name at least one.")
+    for dictionary in dictionaries[1:]:
+        if dictionary.settings != dictionaries[0].settings:
+            raise NmfamtError(
+                f"Dictionary {dictionary.name!r} was learned on {dictionary.settings}, {dictionaries[0].name!r} on "
+                f"{dictionaries[0].settings}: learn them on the same settings."
+            )
+
+
+def _joined(dictionaries: Sequence[Dictionary], info: dict[str, Any]) -> Dictionary:
+    return Dictionary(
+        W=np.concatenate([d.W for d in dictionaries], axis=1),
+        pitches=np.concatenate([d.pitches for d in dictionaries]),
+        stages=np.concatenate([d.stages for d in dictionaries]),
+        instruments=np.concatenate([d.instruments for d in dictionaries]),
+        settings=dictionaries[0].settings,
+        filled=np.concatenate([d.filled for d in dictionaries]),
+        info=info,
+    )
+
+
+def _folders() -> list[Path]:
+    """Return where dictionaries are looked for by name, in that order."""
+    from importlib.util import find_spec
+
+    import platformdirs
+
+    spec = find_spec("nmfamt.templates")
+    shipped = [Path(spec.origin).parent] if spec and spec.origin else []
+    own = [Path(p) for p in os.environ.get("NMFAMT_DICTIONARIES", "").split(os.pathsep) if p]
+    return [*shipped, *own, Path(platformdirs.user_data_dir("nmfamt"))]
+
+
+def _read(path: Path) -> Dictionary:
+    """Read a dictionary file, trusting nothing in it."""
+    refusal = f"{path} is not a dictionary of nmfamt: make one with `nmfamt learn NOTES -o DICT.npz`."
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            meta = json.loads(str(archive["meta"]))
+            if not isinstance(meta, dict) or not isinstance(meta.get("format"), int):
+                raise NmfamtError(refusal)
+            if meta["format"] > FORMAT:
+                raise NmfamtError(
+                    f"{path} has format {meta['format']}, this nmfamt {__version__} reads up to {FORMAT}: upgrade it."
+                )
+            return Dictionary(
+                W=archive["W"],
+                pitches=archive["pitches"],
+                stages=archive["stages"],
+                instruments=archive["instruments"],
+                filled=archive["filled"],
+                settings=settings_from_dict(meta["settings"]),
+                info=dict(meta["info"]),
+            )
+    except NmfamtError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        raise NmfamtError(f"{refusal} ({error})") from error

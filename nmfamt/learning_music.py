@@ -1,0 +1,193 @@
+"""Dictionaries learned from music whose notes are known.
+
+The labels say when each note sounds, so the activations of its templates may be positive only there: the attack
+template around its onset, each sustain template while the note has the age it stands for. Under these masks templates
+and activations are estimated in turn by multiplicative updates of the Kullback-Leibler divergence, starting from
+harmonic tones. This is score-informed NMF: S. Ewert & M. Müller, "Using score-informed constraints for NMF-based source
+separation", ICASSP 2012; the attack and sustain stages are those of `nmfamt.learning`.
+
+Departures:
+
+1. Every template keeps a small share of its starting point, `prior` times the mean activation of all templates, so
+   that a note heard once, or only together with others, is not fitted to their remains.
+2. Recordings are visited one after the other; only the sums of a whole pass change the templates.
+"""
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nmfamt import audio
+from nmfamt.dictionary import Dictionary
+from nmfamt.exceptions import NmfamtError
+from nmfamt.learning import fill_pitches, stage_edges
+from nmfamt.notes import Notes
+from nmfamt.pitch import pitch_to_hz
+from nmfamt.spectrogram import LogFrequency, Settings, Spectrogram
+
+__all__ = ["harmonic_dictionary", "learn_dictionary_from_music", "note_mask"]
+
+FloatArray = NDArray[np.floating[Any]]
+
+
+def learn_dictionary_from_music(
+    recordings: Sequence[tuple[str | os.PathLike[str] | Spectrogram, str | os.PathLike[str] | Notes]],
+    *,
+    settings: Settings | None = None,
+    name: str = "music",
+    n_components: int = 3,
+    start: Dictionary | None = None,
+    prior: float = 0.05,
+    n_iter: int = 20,
+) -> Dictionary:
+    """Learn a dictionary from recordings and their notes.
+
+    Parameters
+    ----------
+    recordings : sequence of (audio, labels)
+        Each a path or a `Spectrogram`, with a MIDI or TSV file or `Notes`.
+    settings : Settings, optional
+        The spectrogram to learn on; by default that of `start`, else `LogFrequency`.
+    name : str
+        Name of the dictionary and its instrument.
+    n_components : int
+        Templates per pitch, as in `learn_dictionary`.
+    start : Dictionary, optional
+        Where the templates start, and what they fall back on; by default harmonic tones.
+    prior : float
+        Weight of that starting point, in units of the mean activation of a template.
+    n_iter : int
+        Passes over the recordings.
+
+    Returns
+    -------
+    Dictionary
+        Over the range of the labels; pitches without a note are filled from their neighbours.
+
+    Raises
+    ------
+    NmfamtError
+        If there are no recordings, or the labels hold no note within the audio.
+    """
+    if not recordings:
+        raise NmfamtError("No recordings were given: pair at least one audio file with its labels.")
+    settings = settings or (start.settings if start else LogFrequency())
+    pieces = []
+    for sound, labels in recordings:
+        notes = labels if isinstance(labels, Notes) else Notes.read(labels)
+        spectrogram = sound if isinstance(sound, Spectrogram) else settings(*_loaded(sound, settings.sr))
+        notes = notes.select(notes.intervals[:, 0] < spectrogram.times[-1])
+        if not len(notes):
+            raise NmfamtError(f"The labels of {sound} hold no note within its {spectrogram.times[-1]:.1f} s of audio.")
+        pieces.append((spectrogram, notes))
+    heard = np.unique(np.round(np.concatenate([notes.pitches for _, notes in pieces])))
+    pitches = np.arange(heard[0], heard[-1] + 1)
+    base = start if start is not None else harmonic_dictionary(pitches, settings, n_components=n_components)
+    base = base.select(np.isin(base.pitches, heard))
+    W, latency_of = _alternate(pieces, base, n_components, prior, n_iter), base.latency
+    learned = Dictionary(
+        W=W,
+        pitches=base.pitches,
+        stages=base.stages,
+        instruments=np.full(len(base.pitches), name),
+        settings=settings,
+        info={"name": name, "latency": latency_of, "learned_from": "labelled music", "n_recordings": len(pieces)},
+    )
+    return fill_pitches(learned, n_components=n_components)
+
+
+def note_mask(
+    notes: Notes, times: NDArray[np.float64], pitches: NDArray[np.float64], *, n_components: int
+) -> NDArray[np.bool_]:
+    """Return where the labels allow each template to be active.
+
+    Parameters
+    ----------
+    notes : Notes
+        The labels.
+    times : ndarray, shape (n_frames,)
+        Frame centres in seconds.
+    pitches : ndarray, shape (n_pitches * n_components,)
+        Pitch of every template, the templates of a pitch in the order of their stages.
+    n_components : int
+        Templates per pitch.
+
+    Returns
+    -------
+    ndarray of bool, shape (n_pitches * n_components, n_frames)
+        Stages overlap a little, and a note may ring 0.15 s beyond its label.
+    """
+    edges = stage_edges(n_components)
+    mask = np.zeros((len(pitches), len(times)), dtype=bool)
+    first = {pitch: int(np.argmax(pitches == pitch)) for pitch in np.unique(pitches).tolist()}
+    for (onset, offset), pitch in zip(notes.intervals, np.round(notes.pitches).tolist(), strict=True):
+        if pitch not in first:
+            continue
+        for stage, (begin, end) in enumerate(edges):
+            last = np.inf if stage == n_components - 1 else onset + end + 0.05
+            inside = (times >= onset + begin - 0.03) & (times <= min(last, offset + 0.15))
+            mask[first[pitch] + stage] |= inside
+    return mask
+
+
+def harmonic_dictionary(
+    pitches: NDArray[np.float64], settings: Settings, *, n_components: int = 3, n_partials: int = 20
+) -> Dictionary:
+    """Return templates of harmonic tones whose partials fall off as 1 / k; nothing is learned.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> harmonic_dictionary(np.arange(60.0, 64.0), LogFrequency()).W.shape
+    (394, 12)
+    """
+    time = np.arange(settings.sr) / settings.sr
+    columns = []
+    for pitch in pitches:
+        partials = np.arange(1, n_partials + 1) * pitch_to_hz(float(pitch))
+        partials = partials[partials < min(settings.sr / 2, settings.freqs[-1])]
+        y = sum(np.sin(2 * np.pi * hz * time + k) / (k + 1) for k, hz in enumerate(partials))
+        columns.append(settings(y, sr=settings.sr).S.T[len(time) // settings.hop_length // 2])
+    n_pitches = len(pitches)
+    return Dictionary(
+        W=np.repeat(np.stack(columns, axis=1), n_components, axis=1).astype(np.float32),
+        pitches=np.repeat(pitches, n_components),
+        stages=np.tile(["attack"] + ["sustain"] * (n_components - 1), n_pitches),
+        instruments=np.full(n_pitches * n_components, "harmonic"),
+        settings=settings,
+        info={"name": "harmonic"},
+    )
+
+
+def _loaded(path: str | os.PathLike[str], sr: int) -> tuple[FloatArray, int]:
+    return audio.load(path, sr=sr)
+
+
+def _alternate(
+    pieces: Sequence[tuple[Spectrogram, Notes]], base: Dictionary, n_components: int, prior: float, n_iter: int
+) -> FloatArray:
+    """Return the templates after `n_iter` alternating updates."""
+    W0 = base.W.astype(np.float32)
+    W = W0.copy()
+    work = []
+    for spectrogram, notes in pieces:
+        mask = note_mask(notes, spectrogram.times, base.pitches, n_components=n_components)
+        used = mask.any(axis=0)  # frames in which nothing may sound teach nothing
+        V = np.ascontiguousarray(spectrogram.S[:, used], dtype=np.float32)
+        H = mask[:, used] * (V.sum(axis=0) / np.maximum(mask[:, used].sum(axis=0), 1)).astype(np.float32)
+        work.append((V, H))
+    floor = np.float32(1e-6 * max(float(V.max()) for V, _ in work))
+    for _ in range(n_iter):
+        numerator = np.zeros_like(W)
+        total = 0.0
+        for V, H in work:
+            for _ in range(2):
+                H *= W.T @ (V / np.maximum(W @ H, floor))
+            numerator += (V / np.maximum(W @ H, floor)) @ H.T
+            total += float(H.sum())
+        W = W * numerator + np.float32(prior * total / W.shape[1]) * W0
+        W /= W.sum(axis=0)
+    return W

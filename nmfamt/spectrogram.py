@@ -1,0 +1,422 @@
+"""Magnitude spectrograms on a musical frequency axis, computed block by block.
+
+A set of settings is a frozen dataclass; calling it on ``(y, sr=...)`` gives a `Spectrogram`, its method ``blocks``
+gives the same frames from a stream of audio. Two settings that compare equal give spectra that can be compared: that
+is how a dictionary knows whether it fits.
+
+Conventions: frame ``t`` is centred on the sample ``t * hop_length`` of audio at ``settings.sr``; the audio is zero
+before its first and after its last sample; frequency is the first axis, time the second. Frames are computed in chunks
+of `CHUNK_FRAMES`, counted from the start of the recording, so the result does not depend on how the audio was cut.
+
+`LogFrequency`, the default, is a multi-resolution transform: three Hann windows, long for low pitches where partials
+lie close together and short for high ones where notes are fast; the low bands are decimated first, so that a long
+window is a short transform. The librosa transforms `STFT`, `Mel`, `CQT` and `VQT` live in `nmfamt.spectrogram_librosa`.
+
+The idea of a window per frequency region, which trades time against frequency resolution as the constant-Q transform
+does, is in J. C. Brown, "Calculation of a constant Q spectral transform", J. Acoust. Soc. Am. 89 (1991); the power
+below one compresses the dynamic range as in E. Vincent, N. Bertin & R. Badeau, "Adaptive harmonic spectral
+decomposition for multiple pitch estimation", IEEE TASLP 18 (2010).
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from nmfamt import audio
+from nmfamt.exceptions import NmfamtError
+from nmfamt.pitch import pitch_to_hz
+
+__all__ = ["CHUNK_FRAMES", "LogFrequency", "Settings", "Spectrogram", "settings_from_dict", "stream", "whole"]
+
+CHUNK_FRAMES = 512
+"""Frames computed at a time; 5 s at the default hop."""
+
+FloatArray = NDArray[np.floating[Any]]
+
+
+class Settings(Protocol):
+    """How a spectrogram is computed: frozen hyper-parameters that can be compared, stored and called."""
+
+    @property
+    def sr(self) -> int:
+        """Sample rate in Hz at which the audio is analysed."""
+        ...
+
+    @property
+    def hop_length(self) -> int:
+        """Samples from one frame centre to the next."""
+        ...
+
+    @property
+    def freqs(self) -> NDArray[np.float64]:
+        """Centre frequency of every bin in Hz."""
+        ...
+
+    def __call__(self, y: ArrayLike, *, sr: float) -> "Spectrogram":
+        """Compute the spectrogram of a whole signal."""
+        ...
+
+    def blocks(self, blocks: Iterable[FloatArray]) -> Iterator["Spectrogram"]:
+        """Compute the spectrogram of a stream of audio that is already at `sr`."""
+        ...
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the hyper-parameters and the name of their class, ready for JSON."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Spectrogram:
+    """A magnitude spectrogram and its axes.
+
+    Attributes
+    ----------
+    S : ndarray, shape (n_bins, n_frames)
+        Magnitudes raised to the exponent of the settings; finite and not negative.
+    freqs : ndarray, shape (n_bins,)
+        Centre frequencies in Hz, increasing.
+    times : ndarray, shape (n_frames,)
+        Frame centres in seconds.
+    settings : Settings
+        What it was computed with.
+    """
+
+    S: FloatArray
+    freqs: NDArray[np.float64]
+    times: NDArray[np.float64]
+    settings: Settings
+
+    def __post_init__(self) -> None:
+        if self.S.shape != (len(self.freqs), len(self.times)):
+            raise NmfamtError(
+                f"S has shape {self.S.shape}, but there are {len(self.freqs)} frequencies and {len(self.times)} times."
+            )
+
+    @property
+    def n_frames(self) -> int:
+        """Number of frames."""
+        return len(self.times)
+
+    def level(self, quantile: float = 0.95) -> float:
+        """Return the level of the recording: a quantile of the sums over frequency.
+
+        Parameters
+        ----------
+        quantile : float, in (0, 1]
+            0.95 ignores silence and single crashes alike.
+
+        Returns
+        -------
+        float
+            In the unit of `S`; 0.0 for silence.
+        """
+        return float(np.quantile(self.S.sum(axis=0), quantile)) if self.n_frames else 0.0
+
+
+def stream(
+    blocks: Iterable[FloatArray],
+    compute: Callable[[FloatArray, int], FloatArray],
+    *,
+    settings: Settings,
+    context: int,
+) -> Iterator[Spectrogram]:
+    """Cut a stream of audio into chunks with context and compute the frames of each.
+
+    Parameters
+    ----------
+    blocks : iterable of ndarray, shape (n,)
+        Consecutive audio at ``settings.sr``, in blocks of any length.
+    compute : callable
+        ``compute(y, n_frames)`` returns the ``n_frames`` spectra whose first is centred on ``y[context]``; `y` is
+        zero-padded to ``context + (n_frames - 1) * hop_length + 1 + context`` samples.
+    settings : Settings
+        Gives the hop length, the rate and the frequencies.
+    context : int
+        Samples needed on either side of a frame centre.
+
+    Yields
+    ------
+    Spectrogram
+        `CHUNK_FRAMES` frames each, the last one fewer; together ``1 + n_samples // hop_length`` frames.
+    """
+    hop = settings.hop_length
+    needed = 2 * context + 1 + (CHUNK_FRAMES - 1) * hop
+    buffer = np.zeros(context, dtype=np.float32)
+    n_samples, start = 0, 0
+
+    def chunk(y: FloatArray, n_frames: int) -> Spectrogram:
+        times = (start + np.arange(n_frames)) * (hop / settings.sr)
+        return Spectrogram(compute(y, n_frames), settings.freqs, times, settings)
+
+    for block in blocks:
+        n_samples += len(block)
+        buffer = np.concatenate([buffer, block])
+        while len(buffer) >= needed:
+            yield chunk(buffer[:needed], CHUNK_FRAMES)
+            buffer = buffer[CHUNK_FRAMES * hop :]
+            start += CHUNK_FRAMES
+    total = 1 + n_samples // hop if n_samples else 0
+    while start < total:
+        n_frames = min(CHUNK_FRAMES, total - start)
+        length = 2 * context + 1 + (n_frames - 1) * hop
+        y = np.zeros(length, dtype=buffer.dtype)
+        y[: min(length, len(buffer))] = buffer[:length]
+        yield chunk(y, n_frames)
+        buffer = buffer[CHUNK_FRAMES * hop :]
+        start += n_frames
+
+
+def whole(settings: Settings, y: ArrayLike, *, sr: float) -> Spectrogram:
+    """Compute the spectrogram of a whole signal by way of ``settings.blocks``.
+
+    Raises
+    ------
+    NmfamtError
+        If the audio is empty, has NaN or infinite samples, or is not one- or two-dimensional.
+    """
+    checked = audio.check(y)
+    if round(sr) != settings.sr:
+        checked = audio.resample(checked, sr=round(sr), target=settings.sr)
+    parts = list(settings.blocks([checked]))
+    return Spectrogram(
+        np.concatenate([part.S for part in parts], axis=1),
+        settings.freqs,
+        np.concatenate([part.times for part in parts]),
+        settings,
+    )
+
+
+@dataclass(frozen=True)
+class LogFrequency:
+    """Settings of the default multi-resolution log-frequency spectrogram.
+
+    Parameters
+    ----------
+    sr : int
+        Analysis rate in Hz; audio at another rate is resampled.
+    hop_length : int
+        Samples between frames; 160 at 16 kHz is 10 ms.
+    bins_per_octave : int
+        Resolution of the frequency axis; 48 is a quarter of a semitone.
+    fmin, fmax : float
+        Centre of the lowest bin and upper limit of the highest, in Hz.
+    splits : tuple of float
+        Frequencies in Hz where the window changes, increasing.
+    windows : tuple of float
+        Length of the Hann window in each band in seconds, one more than `splits`.
+    power : float
+        Exponent of the magnitudes; 1 keeps them, smaller values compress them.
+    dtype : {"float32", "float64"}
+        Precision of the result.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> y = np.sin(2 * np.pi * 440 * np.arange(16000) / 16000)
+    >>> spectrogram = LogFrequency()(y, sr=16000)
+    >>> spectrogram.S.shape, round(spectrogram.freqs[spectrogram.S[:, 50].argmax()])
+    ((394, 101), 440)
+    """
+
+    sr: int = 16000
+    hop_length: int = 160
+    bins_per_octave: int = 48
+    fmin: float = pitch_to_hz(20)
+    fmax: float = 7600.0
+    splits: tuple[float, ...] = (200.0, 1200.0)
+    windows: tuple[float, ...] = (0.375, 0.1875, 0.09375)
+    power: float = 0.8
+    dtype: str = "float32"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "splits", tuple(self.splits))
+        object.__setattr__(self, "windows", tuple(self.windows))
+        if len(self.windows) != len(self.splits) + 1:
+            raise NmfamtError(
+                f"{len(self.splits)} splits make {len(self.splits) + 1} bands, "
+                f"but there are {len(self.windows)} windows."
+            )
+        if not 0 < self.fmin < self.fmax <= self.sr / 2:
+            raise NmfamtError(
+                f"fmin={self.fmin} and fmax={self.fmax} must satisfy 0 < fmin < fmax <= sr / 2 = {self.sr / 2}."
+            )
+        if self.dtype not in ("float32", "float64"):
+            raise NmfamtError(f"dtype={self.dtype!r} must be 'float32' or 'float64'.")
+
+    @property
+    def freqs(self) -> NDArray[np.float64]:
+        """Centre frequency of every bin in Hz."""
+        n_bins = int(np.floor(self.bins_per_octave * np.log2(self.fmax / self.fmin))) + 1
+        return self.fmin * 2.0 ** (np.arange(n_bins) / self.bins_per_octave)
+
+    def __call__(self, y: ArrayLike, *, sr: float) -> Spectrogram:
+        """Compute the spectrogram of a whole signal.
+
+        Parameters
+        ----------
+        y : array_like, shape (n_samples,) or (n_channels, n_samples)
+            Audio; channels are averaged.
+        sr : float
+            Its sample rate in Hz; resampled where it differs from the settings.
+
+        Returns
+        -------
+        Spectrogram
+            ``1 + n_samples // hop_length`` frames.
+
+        Raises
+        ------
+        NmfamtError
+            If the audio is empty, or has NaN or infinite samples.
+        """
+        return whole(self, y, sr=sr)
+
+    def blocks(self, blocks: Iterable[FloatArray]) -> Iterator[Spectrogram]:
+        """Compute the spectrogram of a stream of audio that is already at `sr`; see `stream`."""
+        bands = _bands(self)
+        context = max(band.reach for band in bands)
+
+        def compute(y: FloatArray, n_frames: int) -> FloatArray:
+            y = y.astype(self.dtype, copy=False)
+            S = np.concatenate([_band_magnitudes(y, band, self.hop_length, context, n_frames) for band in bands])
+            return S if self.power == 1 else np.power(S, self.power, out=S)
+
+        return stream(blocks, compute, settings=self, context=context)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the hyper-parameters and the name of their class, ready for JSON."""
+        return {"class": "LogFrequency", **asdict(self)}
+
+
+@dataclass(frozen=True)
+class _Band:
+    """What turns audio into the magnitudes of one frequency region."""
+
+    decimation: int
+    lowpass: FloatArray  # FIR taps, an odd number; a single 1 where nothing is decimated
+    window: FloatArray  # at the decimated rate, with unit sum
+    n_fft: int
+    first: int  # the first FFT bin that a filter touches
+    filters: FloatArray  # (n_bins, n_fft_bins)
+    reach: int  # samples at the full rate to either side of a frame centre
+
+
+@lru_cache(maxsize=16)
+def _bands(settings: LogFrequency) -> tuple[_Band, ...]:
+    """Design the bands of `settings`."""
+    freqs = settings.freqs
+    edges = np.concatenate([[0.0], settings.splits, [np.inf]])
+    dtype = np.dtype(settings.dtype)
+    bands = []
+    for low, high, seconds in zip(edges[:-1], edges[1:], settings.windows, strict=True):
+        centres = freqs[(freqs >= low) & (freqs < high)]
+        if not len(centres):
+            continue
+        ratio = 2.0 ** (1.0 / settings.bins_per_octave)
+        top = centres[-1] * ratio
+        decimation = _decimation(settings.sr, settings.hop_length, top)
+        rate = settings.sr / decimation
+        n_window = 2 * round(seconds * rate / 2) + 1
+        # Zero padding to at least 1.3 times the window keeps the grid fine enough for narrow filters.
+        n_fft = 1 << int(np.ceil(np.log2(1.3 * n_window)))
+        window = np.hanning(n_window + 2)[1:-1]
+        filters, first = _triangles(centres, ratio, rate / n_fft, n_fft // 2 + 1)
+        lowpass = _lowpass(settings.sr, top, rate - top) if decimation > 1 else np.ones(1)
+        bands.append(
+            _Band(
+                decimation=decimation,
+                lowpass=lowpass.astype(dtype),
+                window=(window / window.sum()).astype(dtype),
+                n_fft=n_fft,
+                first=first,
+                filters=filters.astype(dtype),
+                reach=(n_window // 2) * decimation + len(lowpass) // 2,
+            )
+        )
+    return tuple(bands)
+
+
+def _decimation(sr: int, hop_length: int, top: float) -> int:
+    """Return the largest power of two that divides the hop and leaves `top` below 0.35 of the new rate."""
+    factor = 1
+    while hop_length % (2 * factor) == 0 and top < 0.35 * sr / (2 * factor):
+        factor *= 2
+    return factor
+
+
+def _lowpass(sr: int, passband: float, stopband: float) -> NDArray[np.float64]:
+    """Return a linear-phase low-pass with 70 dB of rejection (Kaiser window design, Oppenheim & Schafer)."""
+    attenuation = 70.0
+    beta = 0.1102 * (attenuation - 8.7)
+    width = 2 * np.pi * (stopband - passband) / sr
+    half = int(np.ceil((attenuation - 7.95) / (2.285 * width) / 2))
+    n = np.arange(-half, half + 1)
+    cutoff = (passband + stopband) / sr
+    taps = cutoff * np.sinc(cutoff * n) * np.kaiser(2 * half + 1, beta)
+    return np.asarray(taps / taps.sum())
+
+
+def _triangles(
+    centres: NDArray[np.float64], ratio: float, df: float, n_bins: int
+) -> tuple[NDArray[np.float64], int]:
+    """Return triangular filters at `centres`, at least one FFT bin wide, and the first FFT bin they need.
+
+    Each is divided by the root of its sum: halfway between the mean and the sum of the magnitudes, so that neither
+    the partials (narrow) nor noise (broad) grow with the width of the filter.
+    """
+    below = np.maximum(centres - centres / ratio, df)[:, None]
+    above = np.maximum(centres * ratio - centres, df)[:, None]
+    offset = np.arange(n_bins) * df - centres[:, None]
+    filters = np.clip(np.where(offset < 0, 1 + offset / below, 1 - offset / above), 0, None)
+    filters /= np.sqrt(filters.sum(axis=1, keepdims=True))
+    used = np.flatnonzero(filters.any(axis=0))
+    return filters[:, used[0] : used[-1] + 1], int(used[0])
+
+
+def _band_magnitudes(y: FloatArray, band: _Band, hop_length: int, context: int, n_frames: int) -> FloatArray:
+    """Compute the filtered magnitudes of one band for frames centred on ``y[context + t * hop_length]``."""
+    from scipy.fft import rfft
+
+    half = len(band.window) // 2
+    taps = len(band.lowpass)
+    hop = hop_length // band.decimation
+    n_low = (n_frames - 1) * hop + len(band.window)
+    start = context - half * band.decimation - taps // 2
+    low = np.ascontiguousarray(y[start:])
+    if taps > 1:
+        low = np.lib.stride_tricks.sliding_window_view(low, taps)[:: band.decimation][:n_low] @ band.lowpass
+    frames = np.lib.stride_tricks.sliding_window_view(low[:n_low], len(band.window))[::hop]
+    spectra = rfft(frames * band.window, n=band.n_fft, axis=1)[:, band.first : band.first + band.filters.shape[1]]
+    return band.filters @ np.ascontiguousarray(np.abs(spectra).T)
+
+
+def settings_from_dict(values: dict[str, Any]) -> Settings:
+    """Make settings from what their ``to_dict`` returned.
+
+    Raises
+    ------
+    NmfamtError
+        If the class or one of its hyper-parameters is unknown.
+
+    Examples
+    --------
+    >>> settings_from_dict(LogFrequency(power=1.0).to_dict()) == LogFrequency(power=1.0)
+    True
+    """
+    from nmfamt import spectrogram_librosa as transforms
+
+    known: dict[str, Any] = {"LogFrequency": LogFrequency} | {
+        name: getattr(transforms, name) for name in transforms.__all__
+    }
+    name = values.get("class")
+    if name not in known:
+        raise NmfamtError(f"Unknown spectrogram {name!r}: the known ones are {', '.join(known)}.")
+    try:
+        settings: Settings = known[name](**{key: value for key, value in values.items() if key != "class"})
+    except TypeError as error:
+        raise NmfamtError(f"{name} does not take these hyper-parameters: {error}.") from error
+    return settings
