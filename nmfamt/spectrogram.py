@@ -1,23 +1,26 @@
 """Magnitude spectrograms on a musical frequency axis, computed block by block.
 
-A set of settings is a frozen dataclass; calling it on ``(y, sr=...)`` gives a `Spectrogram`, its method ``blocks``
-gives the same frames from a stream of audio. Two settings that compare equal give spectra that can be compared: that
-is how a dictionary knows whether it fits.
+A set of settings is a frozen dataclass; calling it on ``(y, sr=...)`` gives a `Spectrogram`, its method
+``blocks`` gives the same frames from a stream of audio. Two settings that compare equal give spectra that can
+be compared: that is how a dictionary knows whether it fits.
 
-Conventions: frame ``t`` is centred on the sample ``t * hop_length`` of audio at ``settings.sr``; the audio is zero
-before its first and after its last sample; frequency is the first axis, time the second. Frames are computed in chunks
-of `CHUNK_FRAMES`, counted from the start of the recording, so the result does not depend on how the audio was cut.
+Conventions: frame ``t`` is centred on the sample ``t * hop_length`` of audio at ``settings.sr``; the audio
+is zero before its first and after its last sample; frequency is the first axis, time the second. Frames are
+computed in chunks of `CHUNK_FRAMES`, counted from the start of the recording, so the result does not depend
+on how the audio was cut.
 
-`LogFrequency`, the default, is a multi-resolution transform: three Hann windows, long for low pitches where partials
-lie close together and short for high ones where notes are fast; the low bands are decimated first, so that a long
-window is a short transform. The librosa transforms `STFT`, `Mel`, `CQT` and `VQT` live in `nmfamt.spectrogram_librosa`.
+`LogFrequency`, the default, is a multi-resolution transform: three Hann windows, long for low pitches where
+partials lie close together and short for high ones where notes are fast; the low bands are decimated first,
+so that a long window is a short transform. The librosa transforms `STFT`, `Mel`, `CQT` and `VQT` live in
+`nmfamt.spectrogram_librosa`.
 
-The idea of a window per frequency region, which trades time against frequency resolution as the constant-Q transform
-does, is in J. C. Brown, "Calculation of a constant Q spectral transform", J. Acoust. Soc. Am. 89 (1991); the power
-below one compresses the dynamic range as in E. Vincent, N. Bertin & R. Badeau, "Adaptive harmonic spectral
-decomposition for multiple pitch estimation", IEEE TASLP 18 (2010).
+The idea of a window per frequency region, which trades time against frequency resolution as the constant-Q
+transform does, is in J. C. Brown, "Calculation of a constant Q spectral transform", J. Acoust. Soc. Am. 89
+(1991); the power below one compresses the dynamic range as in E. Vincent, N. Bertin & R. Badeau, "Adaptive
+harmonic spectral decomposition for multiple pitch estimation", IEEE TASLP 18 (2010).
 """
 
+import operator
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from functools import lru_cache
@@ -30,7 +33,17 @@ from nmfamt import audio
 from nmfamt.exceptions import NmfamtError
 from nmfamt.pitch import pitch_to_hz
 
-__all__ = ["CHUNK_FRAMES", "LogFrequency", "Settings", "Spectrogram", "settings_from_dict", "stream", "whole"]
+__all__ = [
+    "CHUNK_FRAMES",
+    "LogFrequency",
+    "Settings",
+    "Spectrogram",
+    "check_settings",
+    "compress",
+    "settings_from_dict",
+    "stream",
+    "whole",
+]
 
 CHUNK_FRAMES = 512
 """Frames computed at a time; 5 s at the default hop."""
@@ -49,6 +62,16 @@ class Settings(Protocol):
     @property
     def hop_length(self) -> int:
         """Samples from one frame centre to the next."""
+        ...
+
+    @property
+    def power(self) -> float:
+        """Exponent of the magnitudes."""
+        ...
+
+    @property
+    def dtype(self) -> str:
+        """Precision of the result, float32 or float64."""
         ...
 
     @property
@@ -93,7 +116,8 @@ class Spectrogram:
     def __post_init__(self) -> None:
         if self.S.shape != (len(self.freqs), len(self.times)):
             raise NmfamtError(
-                f"S has shape {self.S.shape}, but there are {len(self.freqs)} frequencies and {len(self.times)} times."
+                f"S has shape {self.S.shape}, but there are {len(self.freqs)} frequencies "
+                f"and {len(self.times)} times."
             )
 
     @property
@@ -131,8 +155,8 @@ def stream(
     blocks : iterable of ndarray, shape (n,)
         Consecutive audio at ``settings.sr``, in blocks of any length.
     compute : callable
-        ``compute(y, n_frames)`` returns the ``n_frames`` spectra whose first is centred on ``y[context]``; `y` is
-        zero-padded to ``context + (n_frames - 1) * hop_length + 1 + context`` samples.
+        ``compute(y, n_frames)`` returns the ``n_frames`` spectra whose first is centred on ``y[context]``;
+        `y` is zero-padded to ``context + (n_frames - 1) * hop_length + 1 + context`` samples.
     settings : Settings
         Gives the hop length, the rate and the frequencies.
     context : int
@@ -149,7 +173,7 @@ def stream(
     n_samples, start = 0, 0
 
     def chunk(y: FloatArray, n_frames: int) -> Spectrogram:
-        times = (start + np.arange(n_frames)) * (hop / settings.sr)
+        times = np.arange(start, start + n_frames, dtype=np.float64) * (hop / settings.sr)
         return Spectrogram(compute(y, n_frames), settings.freqs, times, settings)
 
     for block in blocks:
@@ -176,9 +200,12 @@ def whole(settings: Settings, y: ArrayLike, *, sr: float) -> Spectrogram:
     Raises
     ------
     NmfamtError
-        If the audio is empty, has NaN or infinite samples, or is not one- or two-dimensional.
+        If the audio is empty, has NaN or infinite samples, or is not one- or two-dimensional, or `sr` is no
+        rate.
     """
     checked = audio.check(y)
+    if not 0.5 < sr < np.inf:
+        raise NmfamtError(f"sr={sr} must be the sample rate of y in Hz, such as 44100.")
     if round(sr) != settings.sr:
         checked = audio.resample(checked, sr=round(sr), target=settings.sr)
     parts = list(settings.blocks([checked]))
@@ -188,6 +215,41 @@ def whole(settings: Settings, y: ArrayLike, *, sr: float) -> Spectrogram:
         np.concatenate([part.times for part in parts]),
         settings,
     )
+
+
+def check_settings(settings: Settings, *, counts: tuple[str, ...] = ()) -> None:
+    """Refuse hyper-parameters that no transform can use; whole numbers of any type become `int`.
+
+    Parameters
+    ----------
+    settings : Settings
+        Under construction.
+    counts : tuple of str
+        Its hyper-parameters, besides `sr` and `hop_length`, that are whole numbers of at least 1.
+
+    Raises
+    ------
+    NmfamtError
+        If a count is not a whole number from 1 to 2 ** 20, `power` is not in (0, 4], or `dtype` is unknown.
+    """
+    for name in ("sr", "hop_length", *counts):
+        value = getattr(settings, name)
+        try:
+            number = operator.index(value)
+        except TypeError:
+            raise NmfamtError(f"{name}={value!r} must be a whole number (int).") from None
+        if not 1 <= number <= 2**20:
+            raise NmfamtError(f"{name}={number} must lie between 1 and {2**20}.")
+        object.__setattr__(settings, name, number)
+    if not 0 < settings.power <= 4:
+        raise NmfamtError(f"power={settings.power} must lie in (0, 4]: 1 keeps magnitudes, 2 makes powers.")
+    if settings.dtype not in ("float32", "float64"):
+        raise NmfamtError(f"dtype={settings.dtype!r} must be 'float32' or 'float64'.")
+
+
+def compress(S: FloatArray, power: float) -> FloatArray:
+    """Raise magnitudes to a power, in place."""
+    return S if power == 1 else np.power(S, S.dtype.type(power), out=S)
 
 
 @dataclass(frozen=True)
@@ -215,11 +277,10 @@ class LogFrequency:
 
     Examples
     --------
-    >>> import numpy as np
     >>> y = np.sin(2 * np.pi * 440 * np.arange(16000) / 16000)
-    >>> spectrogram = LogFrequency()(y, sr=16000)
+    >>> spectrogram = LogFrequency(fmin=27.5, fmax=7040)(y, sr=16000)
     >>> spectrogram.S.shape, round(spectrogram.freqs[spectrogram.S[:, 50].argmax()])
-    ((394, 101), 440)
+    ((385, 101), 440)
     """
 
     sr: int = 16000
@@ -233,6 +294,7 @@ class LogFrequency:
     dtype: str = "float32"
 
     def __post_init__(self) -> None:
+        check_settings(self, counts=("bins_per_octave",))
         object.__setattr__(self, "splits", tuple(self.splits))
         object.__setattr__(self, "windows", tuple(self.windows))
         if len(self.windows) != len(self.splits) + 1:
@@ -240,12 +302,19 @@ class LogFrequency:
                 f"{len(self.splits)} splits make {len(self.splits) + 1} bands, "
                 f"but there are {len(self.windows)} windows."
             )
-        if not 0 < self.fmin < self.fmax <= self.sr / 2:
+        if not all(low < high for low, high in zip((0.0, *self.splits), self.splits, strict=False)):
+            raise NmfamtError(f"splits={self.splits} must be positive and increasing frequencies in Hz.")
+        if not all(0 < seconds <= 10 for seconds in self.windows):
             raise NmfamtError(
-                f"fmin={self.fmin} and fmax={self.fmax} must satisfy 0 < fmin < fmax <= sr / 2 = {self.sr / 2}."
+                f"windows={self.windows} must be lengths in seconds, more than 0 and at most 10."
             )
-        if self.dtype not in ("float32", "float64"):
-            raise NmfamtError(f"dtype={self.dtype!r} must be 'float32' or 'float64'.")
+        if not 1 <= self.fmin < self.fmax <= self.sr / 2:
+            raise NmfamtError(
+                f"fmin={self.fmin} and fmax={self.fmax} must satisfy "
+                f"1 <= fmin < fmax <= sr / 2 = {self.sr / 2}."
+            )
+        if self.bins_per_octave > 1200:
+            raise NmfamtError(f"bins_per_octave={self.bins_per_octave} must be at most 1200, one a cent.")
 
     @property
     def freqs(self) -> NDArray[np.float64]:
@@ -282,8 +351,8 @@ class LogFrequency:
 
         def compute(y: FloatArray, n_frames: int) -> FloatArray:
             y = y.astype(self.dtype, copy=False)
-            S = np.concatenate([_band_magnitudes(y, band, self.hop_length, context, n_frames) for band in bands])
-            return S if self.power == 1 else np.power(S, self.power, out=S)
+            parts = [_band_magnitudes(y, band, self.hop_length, context, n_frames) for band in bands]
+            return compress(np.concatenate(parts), self.power)
 
         return stream(blocks, compute, settings=self, context=context)
 
@@ -365,8 +434,8 @@ def _triangles(
 ) -> tuple[NDArray[np.float64], int]:
     """Return triangular filters at `centres`, at least one FFT bin wide, and the first FFT bin they need.
 
-    Each is divided by the root of its sum: halfway between the mean and the sum of the magnitudes, so that neither
-    the partials (narrow) nor noise (broad) grow with the width of the filter.
+    Each is divided by the root of its sum: halfway between the mean and the sum of the magnitudes, so that
+    neither the partials (narrow) nor noise (broad) grow with the width of the filter.
     """
     below = np.maximum(centres - centres / ratio, df)[:, None]
     above = np.maximum(centres * ratio - centres, df)[:, None]
@@ -390,8 +459,9 @@ def _band_magnitudes(y: FloatArray, band: _Band, hop_length: int, context: int, 
     if taps > 1:
         low = np.lib.stride_tricks.sliding_window_view(low, taps)[:: band.decimation][:n_low] @ band.lowpass
     frames = np.lib.stride_tricks.sliding_window_view(low[:n_low], len(band.window))[::hop]
-    spectra = rfft(frames * band.window, n=band.n_fft, axis=1)[:, band.first : band.first + band.filters.shape[1]]
-    return band.filters @ np.ascontiguousarray(np.abs(spectra).T)
+    used = slice(band.first, band.first + band.filters.shape[1])
+    spectra = rfft(frames * band.window, n=band.n_fft, axis=1)[:, used]
+    return np.asarray(band.filters @ np.ascontiguousarray(np.abs(spectra).T))
 
 
 def settings_from_dict(values: dict[str, Any]) -> Settings:
@@ -412,7 +482,7 @@ def settings_from_dict(values: dict[str, Any]) -> Settings:
     known: dict[str, Any] = {"LogFrequency": LogFrequency} | {
         name: getattr(transforms, name) for name in transforms.__all__
     }
-    name = values.get("class")
+    name = str(values.get("class"))
     if name not in known:
         raise NmfamtError(f"Unknown spectrogram {name!r}: the known ones are {', '.join(known)}.")
     try:
