@@ -1,21 +1,18 @@
 """How strongly each pitch sounds, and where it starts: what a front end finds and a tracker reads.
 
-Conventions: pitch is the first axis, time the second; `values` is in the unit of the spectrogram, `level` (the same
-unit) says how loud the recording is, so ``values / level`` does not depend on the recording gain.
+Conventions: pitch is the first axis, time the second; `values` is in the unit of the spectrogram, `level`
+(the same unit) says how loud the recording is, so ``values / level`` does not depend on the recording gain.
 """
 
-import json
 import os
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nmfamt.atomic import atomic_path
+from nmfamt.archive import read_archive, write_archive
 from nmfamt.exceptions import NmfamtError
 
 __all__ = ["PitchActivation", "novelty"]
@@ -23,6 +20,7 @@ __all__ = ["PitchActivation", "novelty"]
 FloatArray = NDArray[np.floating[Any]]
 
 _FORMAT = 1
+_EVIDENCE = "evidence_"
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,9 +64,14 @@ class PitchActivation:
         for name, array in {"values": self.values, "onsets": self.onsets, **self.evidence}.items():
             if array.shape != shape:
                 raise NmfamtError(f"{name} has shape {array.shape}, but pitches and times make {shape}.")
+        if self.instruments.shape != self.pitches.shape:
+            raise NmfamtError(
+                f"There are {len(self.pitches)} pitches but instruments of shape {self.instruments.shape}: "
+                "give one name a row."
+            )
         rows = list(zip(self.instruments.tolist(), self.pitches.tolist(), strict=True))
         if rows != sorted(rows):
-            raise NmfamtError("The rows of an activation are sorted by instrument, then pitch; these are not.")
+            raise NmfamtError("The rows of an activation are sorted by instrument, then pitch: sort these.")
 
     @property
     def hop(self) -> float:
@@ -77,18 +80,15 @@ class PitchActivation:
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
         """Write the activation to an ``.npz`` file, whole or not at all."""
-        meta = {"format": _FORMAT, "latency": self.latency, "level": self.level, "info": self.info}
-        with atomic_path(Path(path), overwrite=overwrite) as temporary, open(temporary, "wb") as file:
-            np.savez_compressed(
-                file,
-                values=self.values,
-                onsets=self.onsets,
-                pitches=self.pitches,
-                times=self.times,
-                instruments=self.instruments,
-                activation=np.array(json.dumps(meta)),
-                **{f"evidence_{name}": array for name, array in self.evidence.items()},
-            )
+        names = ("values", "onsets", "pitches", "times", "instruments")
+        write_archive(
+            path,
+            {name: getattr(self, name) for name in names}
+            | {f"{_EVIDENCE}{name}": array for name, array in self.evidence.items()},
+            key="activation",
+            meta={"format": _FORMAT, "latency": self.latency, "level": self.level, "info": self.info},
+            overwrite=overwrite,
+        )
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "PitchActivation":
@@ -97,28 +97,49 @@ class PitchActivation:
         Raises
         ------
         NmfamtError
-            If there is no such file, it is no activation, or it holds pickled objects.
+            If there is no such file, it is no activation, or it holds pickled objects or values that no front
+            end finds.
         """
-        if not Path(path).is_file():
-            raise NmfamtError(f"There is no file {path}.")
+        refusal = "is not an activation of nmfamt: make one with `nmfamt activation IN -o A.npz`."
+        arrays, meta = read_archive(path, key="activation", newest=_FORMAT, refusal=refusal)
         try:
-            with np.load(path, allow_pickle=False) as archive:
-                meta = json.loads(str(archive["activation"]))
-                if meta["format"] > _FORMAT:
-                    raise NmfamtError(f"{path} is of format {meta['format']}, newer than {_FORMAT}: upgrade nmfamt.")
-                return cls(
-                    **{name: archive[name] for name in ("values", "onsets", "pitches", "times", "instruments")},
-                    evidence={n.removeprefix("evidence_"): archive[n] for n in archive if n.startswith("evidence_")},
-                    latency=float(meta["latency"]),
-                    level=float(meta["level"]),
-                    info=dict(meta["info"]),
-                )
-        except NmfamtError:
-            raise
-        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
-            raise NmfamtError(
-                f"{path} is not an activation of nmfamt: make one with `nmfamt activation IN -o A.npz`. ({error})"
-            ) from error
+            loaded = cls(
+                values=_magnitudes(arrays["values"]),
+                onsets=_magnitudes(arrays["onsets"]),
+                pitches=arrays["pitches"].astype(np.float64),
+                times=arrays["times"].astype(np.float64),
+                instruments=arrays["instruments"].astype(np.str_),
+                evidence={
+                    name.removeprefix(_EVIDENCE): _magnitudes(array)
+                    for name, array in arrays.items()
+                    if name.startswith(_EVIDENCE)
+                },
+                latency=float(meta["latency"]),
+                level=float(meta["level"]),
+                info=dict(meta["info"]),
+            )
+            _check_axes(loaded)
+        except (KeyError, TypeError, ValueError) as error:
+            raise NmfamtError(f"{os.fspath(path)!r} {refusal} ({error})") from error
+        return loaded
+
+
+def _magnitudes(array: NDArray[Any]) -> FloatArray:
+    """Return an array from a file, having made sure that it holds magnitudes."""
+    if array.dtype not in (np.float32, np.float64) or not np.isfinite(array).all() or (array < 0).any():
+        raise NmfamtError("values that are no magnitudes, finite and not negative")
+    return array
+
+
+def _check_axes(activation: PitchActivation) -> None:
+    """Refuse axes, a level or a latency that no front end makes; checked only where a file is read."""
+    pitches, times = activation.pitches, activation.times
+    if not (np.isfinite(pitches).all() and ((pitches >= 0) & (pitches <= 127)).all()):
+        raise NmfamtError("pitches outside 0 to 127")
+    if not (np.isfinite(times).all() and (np.diff(times) > 0).all()):
+        raise NmfamtError("times that do not increase")
+    if not (0 <= activation.level < np.inf and abs(activation.latency) < np.inf):
+        raise NmfamtError("a level or a latency that is no number")
 
 
 def novelty(values: FloatArray, onsets: FloatArray) -> FloatArray:
@@ -132,8 +153,8 @@ def novelty(values: FloatArray, onsets: FloatArray) -> FloatArray:
     Returns
     -------
     ndarray, shape (n_rows, n_frames)
-        ``max(0, values[t + 1] - values[t - 2]) + onsets[t] / 2``; beyond the edges there is silence before and
-        the last frame after.
+        ``max(0, values[t + 1] - values[t - 2]) + onsets[t] / 2``; beyond the edges there is silence before
+        and the last frame after.
 
     Examples
     --------
