@@ -1,16 +1,15 @@
 """Dictionaries of spectral templates: what each note of an instrument looks like.
 
-A dictionary holds one or more unit-sum columns per pitch. Their *stage* says which part of a note they were learned
-from: ``attack`` columns are needed only where a note begins, ``sustain`` columns while it sounds.
+A dictionary holds one or more unit-sum columns per pitch. Their *stage* says which part of a note they were
+learned from: ``attack`` columns are needed only where a note begins, ``sustain`` columns while it sounds.
 
-The file is a NumPy ``.npz`` archive of plain arrays and one JSON text; nothing in it is pickled, so a file from a
+The file is an archive of plain arrays and one JSON text (see `nmfamt.archive`), so a dictionary from a
 stranger can be opened safely.
 """
 
 import hashlib
 import json
 import os
-import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nmfamt import __version__
-from nmfamt.atomic import atomic_path
+from nmfamt.archive import read_archive, write_archive
 from nmfamt.exceptions import NmfamtError
 from nmfamt.pitch import pitch_to_hz, pitch_to_name
 from nmfamt.spectrogram import Settings, Spectrogram, settings_from_dict
@@ -39,6 +38,8 @@ FORMAT = 1
 """Version of the file format; a newer one is refused."""
 
 STAGES = ("attack", "sustain")
+
+_ARRAYS = ("W", "pitches", "stages", "instruments", "filled")
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +61,8 @@ class Dictionary:
     settings : Settings
         The spectrogram it was learned on.
     info : dict
-        ``name``, ``latency`` (seconds from an onset to its peak of novelty) and where it came from; JSON values only.
+        ``name``, ``latency`` (seconds from an onset to its peak of novelty) and where it came from; JSON
+        values only.
     """
 
     W: NDArray[np.floating[Any]]
@@ -73,19 +75,27 @@ class Dictionary:
 
     def __post_init__(self) -> None:
         W = np.asarray(self.W)
+        if W.dtype not in (np.float32, np.float64):
+            W = W.astype(np.float64)
         n = W.shape[1] if W.ndim == 2 else -1
         if n < 1 or W.shape[0] != len(self.settings.freqs):
             raise NmfamtError(
-                f"W has shape {W.shape}; its settings make {len(self.settings.freqs)} bins (rows), one column or more."
+                f"W has shape {W.shape}: its settings make {len(self.settings.freqs)} bins (rows), "
+                "and there is at least one column."
             )
-        if not np.isfinite(W).all() or W.min() < 0 or not (W.sum(axis=0) > 0).all():
-            raise NmfamtError("W has negative, NaN or infinite values or an empty column; templates are spectra.")
+        if not (np.isfinite(W).all() and W.min() >= 0 and W.any(axis=0).all()):
+            raise NmfamtError(
+                "W has negative, NaN or infinite values, or an empty column: templates are spectra."
+            )
+        sums = W.sum(axis=0, dtype=np.float64)
+        # Columns that sum to 1 but for rounding stay as they are, so that a copy has the same hash.
+        sums[np.abs(sums - 1) < 1e-5] = 1
         arrays = {
-            "W": np.ascontiguousarray(W / W.sum(axis=0), dtype=W.dtype),
-            "pitches": np.asarray(self.pitches, dtype=np.float64),
-            "stages": np.asarray(self.stages, dtype=np.str_),
-            "instruments": np.asarray(self.instruments, dtype=np.str_),
-            "filled": np.asarray(self.filled if len(self.filled) else np.zeros(n, dtype=bool), dtype=bool),
+            "W": np.ascontiguousarray(W / sums, dtype=W.dtype),
+            "pitches": np.array(self.pitches, dtype=np.float64),
+            "stages": np.array(self.stages, dtype=np.str_),
+            "instruments": np.array(self.instruments, dtype=np.str_),
+            "filled": np.array(self.filled if len(self.filled) else np.zeros(n), dtype=bool),
         }
         for name, array in arrays.items():
             if name != "W" and array.shape != (n,):
@@ -94,9 +104,17 @@ class Dictionary:
             object.__setattr__(self, name, array)
         unknown = set(self.stages.tolist()) - set(STAGES)
         if unknown:
-            raise NmfamtError(f"Unknown stages {sorted(unknown)}: a template is one of {STAGES}.")
-        if not (np.isfinite(self.pitches).all() and (self.pitches >= 0).all() and (self.pitches <= 127).all()):
+            raise NmfamtError(
+                f"Unknown stages {sorted(unknown)}: a template is of the 'attack' or the 'sustain'."
+            )
+        if not (
+            np.isfinite(self.pitches).all() and (self.pitches >= 0).all() and (self.pitches <= 127).all()
+        ):
             raise NmfamtError("Pitches of templates must be MIDI numbers from 0 to 127.")
+        if not abs(self.latency) < 1:
+            raise NmfamtError(
+                f"latency={self.info['latency']} must be a time in seconds, less than 1 either way."
+            )
 
     @property
     def name(self) -> str:
@@ -117,8 +135,10 @@ class Dictionary:
     def hash(self) -> str:
         """First 12 hexadecimal digits of the SHA-256 of everything that influences a transcription."""
         digest = hashlib.sha256(json.dumps([self.settings.to_dict(), self.latency], sort_keys=True).encode())
-        for array in (self.W, self.pitches, self.stages, self.instruments):
-            digest.update(np.ascontiguousarray(array).tobytes())
+        for numbers in (self.W, self.pitches):
+            digest.update(numbers.astype(numbers.dtype.newbyteorder("<")).tobytes())
+        for texts in (self.stages, self.instruments):
+            digest.update("\0".join(texts.tolist()).encode())
         return digest.hexdigest()[:12]
 
     def check(self, spectrogram: Spectrogram) -> None:
@@ -133,9 +153,8 @@ class Dictionary:
         """Return the dictionary with only those columns where `mask`, of shape (n_components,), is true."""
         if not mask.any():
             low, high = self.pitches.min(), self.pitches.max()
-            raise NmfamtError(
-                f"No template of {self.name!r} is left: it covers {pitch_to_name(low)} to {pitch_to_name(high)}."
-            )
+            covered = f"{pitch_to_name(low)} to {pitch_to_name(high)}"
+            raise NmfamtError(f"No template of {self.name!r} is left: it covers {covered}.")
         return replace(
             self,
             W=self.W[:, mask],
@@ -146,7 +165,7 @@ class Dictionary:
         )
 
     def between(self, fmin: float, fmax: float) -> "Dictionary":
-        """Return the templates of pitches whose fundamental lies in [`fmin`, `fmax`] Hz, to a quarter tone."""
+        """Return the templates of fundamentals from `fmin` to `fmax` Hz, give or take a quarter tone."""
         hz = pitch_to_hz(self.pitches)
         tolerance = 2.0 ** (0.5 / 12)
         return self.select((hz * tolerance >= fmin) & (hz <= fmax * tolerance))
@@ -159,17 +178,18 @@ class Dictionary:
         NmfamtError
             If the file exists and `overwrite` is false, or cannot be written.
         """
-        meta = {"format": FORMAT, "version": __version__, "settings": self.settings.to_dict(), "info": self.info}
-        with atomic_path(Path(path), overwrite=overwrite) as temporary, open(temporary, "wb") as file:
-            np.savez_compressed(
-                file,
-                W=self.W,
-                pitches=self.pitches,
-                stages=self.stages,
-                instruments=self.instruments,
-                filled=self.filled,
-                meta=np.array(json.dumps(meta)),
-            )
+        write_archive(
+            path,
+            {name: getattr(self, name) for name in _ARRAYS},
+            key="meta",
+            meta={
+                "format": FORMAT,
+                "version": __version__,
+                "settings": self.settings.to_dict(),
+                "info": self.info,
+            },
+            overwrite=overwrite,
+        )
 
 
 def load_dictionary(name: str | os.PathLike[str]) -> Dictionary:
@@ -184,7 +204,8 @@ def load_dictionary(name: str | os.PathLike[str]) -> Dictionary:
     Raises
     ------
     NmfamtError
-        If nothing of that name is found, the file is no dictionary, holds pickled objects, or is of a newer format.
+        If nothing of that name is found, the file is no dictionary, holds pickled objects, or is of a newer
+        format.
 
     Examples
     --------
@@ -198,8 +219,9 @@ def load_dictionary(name: str | os.PathLike[str]) -> Dictionary:
             return _read(path)
     path = Path(name)
     if not path.is_file():
+        known = ", ".join(list_dictionaries()) or "none"
         raise NmfamtError(
-            f"There is no dictionary {str(name)!r}: neither a file nor one of {', '.join(list_dictionaries())}."
+            f"There is no dictionary {str(name)!r}: it is no file, and the known ones are {known}."
         )
     return _read(path)
 
@@ -247,13 +269,13 @@ def combine_dictionaries(dictionaries: Sequence[Dictionary]) -> Dictionary:
 def average_dictionaries(dictionaries: Sequence[Dictionary], *, name: str, instrument: str) -> Dictionary:
     """Average several examples of one instrument into a generic dictionary of it.
 
-    Every dictionary must have the same number of columns per pitch and stage; a column of the result is the mean over
-    those dictionaries that have its pitch, real notes counting fully and filled ones half.
+    Every dictionary must have the same number of columns per pitch and stage; a column of the result is the
+    mean over those dictionaries that have its pitch, real notes counting fully and filled ones half.
 
     Raises
     ------
     NmfamtError
-        If the settings differ.
+        If the settings differ, or the stages of a pitch do.
     """
     _check_same_settings(dictionaries)
     sums: dict[tuple[float, int], Any] = {}
@@ -263,9 +285,15 @@ def average_dictionaries(dictionaries: Sequence[Dictionary], *, name: str, instr
     for dictionary in dictionaries:
         for key, column in _numbered(dictionary):
             weight = 0.5 if dictionary.filled[column] else 1.0
+            stage = str(dictionary.stages[column])
+            if stages.setdefault(key, stage) != stage:
+                raise NmfamtError(
+                    f"Template {key[1] + 1} of {pitch_to_name(key[0])} is of the {stage} in "
+                    f"{dictionary.name!r}, of the {stages[key]} before: average dictionaries with the same "
+                    "templates for a pitch."
+                )
             sums[key] = sums.get(key, 0.0) + weight * dictionary.W[:, column].astype(np.float64)
             weights[key] = weights.get(key, 0.0) + weight
-            stages[key] = str(dictionary.stages[column])
             real[key] = real.get(key, False) or not dictionary.filled[column]
     keys = sorted(sums)
     return Dictionary(
@@ -298,8 +326,8 @@ def _check_same_settings(dictionaries: Sequence[Dictionary]) -> None:
     for dictionary in dictionaries[1:]:
         if dictionary.settings != dictionaries[0].settings:
             raise NmfamtError(
-                f"Dictionary {dictionary.name!r} was learned on {dictionary.settings}, {dictionaries[0].name!r} on "
-                f"{dictionaries[0].settings}: learn them on the same settings."
+                f"Dictionary {dictionary.name!r} was learned on {dictionary.settings}, "
+                f"{dictionaries[0].name!r} on {dictionaries[0].settings}: learn them on the same settings."
             )
 
 
@@ -329,26 +357,13 @@ def _folders() -> list[Path]:
 
 def _read(path: Path) -> Dictionary:
     """Read a dictionary file, trusting nothing in it."""
-    refusal = f"{path} is not a dictionary of nmfamt: make one with `nmfamt learn NOTES -o DICT.npz`."
+    refusal = "is not a dictionary of nmfamt: make one with `nmfamt learn NOTES -o DICT.npz`."
+    arrays, meta = read_archive(path, key="meta", newest=FORMAT, refusal=refusal)
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            meta = json.loads(str(archive["meta"]))
-            if not isinstance(meta, dict) or not isinstance(meta.get("format"), int):
-                raise NmfamtError(refusal)
-            if meta["format"] > FORMAT:
-                raise NmfamtError(
-                    f"{path} has format {meta['format']}, this nmfamt {__version__} reads up to {FORMAT}: upgrade it."
-                )
-            return Dictionary(
-                W=archive["W"],
-                pitches=archive["pitches"],
-                stages=archive["stages"],
-                instruments=archive["instruments"],
-                filled=archive["filled"],
-                settings=settings_from_dict(meta["settings"]),
-                info=dict(meta["info"]),
-            )
-    except NmfamtError:
-        raise
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
-        raise NmfamtError(f"{refusal} ({error})") from error
+        return Dictionary(
+            **{name: arrays[name] for name in _ARRAYS},
+            settings=settings_from_dict(meta["settings"]),
+            info=dict(meta["info"]),
+        )
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise NmfamtError(f"{str(path)!r} {refusal} ({error})") from error
