@@ -1,0 +1,103 @@
+"""``nmfamt dictionaries`` and ``nmfamt methods``: what there is to choose from."""
+
+import json
+import textwrap
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nmfamt.cli.console import Failure, fail, reporting
+from nmfamt.cli.jobs import attempt
+from nmfamt.cli.options import Debug
+from nmfamt.methods import DEFAULT, METHODS, find_method
+
+if TYPE_CHECKING:
+    from nmfamt.dictionary import Dictionary
+
+__all__ = ["dictionaries", "methods"]
+
+dictionaries = typer.Typer(name="dictionaries", help="List the dictionaries, or show one.")
+methods = typer.Typer(name="methods", help="List the methods, or show one.")
+
+
+@dictionaries.callback(invoke_without_command=True)
+def _list_dictionaries(context: typer.Context, debug: Debug = False) -> None:
+    if context.invoked_subcommand is not None:
+        return
+    with reporting(debug):
+        from nmfamt.dictionary import list_dictionaries, load_dictionary
+
+        known = list_dictionaries()
+        failures = []
+        for name in known:
+            outcome = attempt(load_dictionary, name)
+            if outcome.result is None:
+                failures.append(Failure(name, outcome.error))
+            else:
+                typer.echo(f"{name:20} {_range(outcome.result)}")
+        fail(failures, len(known))
+
+
+@dictionaries.command("show")
+def _show_dictionary(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A name from the list, or a file.")],
+    debug: Debug = False,
+) -> None:
+    """Print the facts about a dictionary, and its card if it has one."""
+    with reporting(debug):
+        from nmfamt.dictionary import list_dictionaries, load_dictionary
+
+        dictionary = load_dictionary(name)
+        path = list_dictionaries().get(name, Path(name))
+        filled = set(dictionary.pitches[dictionary.filled].tolist())
+        facts = {
+            "file": path,
+            "instruments": ", ".join(sorted(set(dictionary.instruments.tolist()))),
+            "range": _range(dictionary),
+            "filled in": f"{len(filled)} of the pitches, from their neighbours",
+            "templates": len(dictionary.pitches),
+            "latency": f"{1000 * dictionary.latency:.1f} ms from an onset to its peak",
+            "settings": json.dumps(dictionary.settings.to_dict()),
+            "hash": dictionary.hash,
+        }
+        typer.echo(f"{dictionary.name}\n")
+        for fact, value in facts.items():
+            typer.echo(f"{fact:12} {value}")
+        card = path.with_suffix(".md")
+        if card.is_file():
+            typer.echo(f"\n{card.read_text(encoding='utf-8').rstrip()}")
+
+
+def _range(dictionary: "Dictionary") -> str:
+    from nmfamt.pitch import pitch_to_name
+
+    pitches = sorted(set(dictionary.pitches.tolist()))
+    low, high = pitch_to_name(pitches[0]), pitch_to_name(pitches[-1])
+    return f"{low} to {high}, {len(pitches)} {'pitch' if len(pitches) == 1 else 'pitches'}"
+
+
+@methods.callback(invoke_without_command=True)
+def _list_methods(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        for name, method in METHODS.items():
+            typer.echo(f"{name}{' (default)' * (name == DEFAULT)}\n{_wrapped(method.summary, '  ')}")
+
+
+@methods.command("show")
+def _show_method(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A name from the list.")], debug: Debug = False
+) -> None:
+    """Print what a method does, needs and costs, and how to cite it."""
+    with reporting(debug):
+        method = find_method(name)
+        typer.echo(f"{method.name}\n\n{_wrapped(method.summary)}\n")
+        for fact in ("needs", "speed", "citation"):
+            typer.echo(_wrapped(f"{fact:10}{getattr(method, fact)}", indent=" " * 10, first=""))
+        typer.echo(f"\n{method.bibtex}")
+
+
+def _wrapped(text: str, indent: str = "", first: str | None = None) -> str:
+    return textwrap.fill(
+        text, 88, initial_indent=indent if first is None else first, subsequent_indent=indent
+    )

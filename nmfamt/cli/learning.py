@@ -1,0 +1,120 @@
+"""``nmfamt learn``: a dictionary from isolated notes, or from music whose notes are known."""
+
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nmfamt.cli.console import reporting, say, spinner
+from nmfamt.cli.files import check_target
+from nmfamt.cli.options import Debug, Overwrite
+from nmfamt.exceptions import NmfamtError
+
+if TYPE_CHECKING:
+    from nmfamt.spectrogram import Settings
+
+__all__ = ["learn"]
+
+
+class PitchFrom(StrEnum):
+    """What says which note a file holds."""
+
+    name = "name"
+    audio = "audio"
+
+
+def learn(
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="DICT.npz", help="The file to write.")],
+    notes: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="NOTES...",
+            help="Recordings of single notes, or folders of them, called by their pitch as C4.wav or "
+            "060.wav; or a folder with a labels.csv of file,pitch.",
+        ),
+    ] = None,
+    name: Annotated[
+        str | None,
+        typer.Option(help="Name of the dictionary and its instrument. By default that of the file."),
+    ] = None,
+    settings: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="The spectrogram to learn on, in JSON as `dictionaries show` prints it."
+        ),
+    ] = None,
+    components: Annotated[int, typer.Option(min=2, metavar="N", help="Templates for each pitch.")] = 3,
+    pitch_from: Annotated[
+        PitchFrom, typer.Option(help="What says which note a file holds.")
+    ] = PitchFrom.name,
+    music: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="AUDIO", help="A recording whose notes are known. Repeat it, with its --labels."
+        ),
+    ] = None,
+    labels: Annotated[
+        list[Path] | None, typer.Option(metavar="MIDI|TSV", help="The notes of a --music.")
+    ] = None,
+    overwrite: Overwrite = False,
+    debug: Debug = False,
+) -> None:
+    """Learn what the notes of an instrument look like."""
+    recordings = list(zip(music or [], labels or [], strict=False))
+    _check_sources(n_notes=len(notes or []), n_music=len(music or []), n_labels=len(labels or []))
+    if recordings and pitch_from is PitchFrom.audio:
+        raise typer.BadParameter("--pitch-from is for single notes; the notes of --music stand in --labels.")
+    name = output.stem if name is None else name
+    with reporting(debug):
+        check_target(output, overwrite=overwrite)
+        chosen = None if settings is None else _read_settings(settings)
+        with spinner("Learning ..."):
+            if recordings:
+                from nmfamt.learning_music import learn_dictionary_from_music
+
+                dictionary = learn_dictionary_from_music(
+                    recordings, settings=chosen, name=name, n_components=components
+                )
+            else:
+                from nmfamt.learning import learn_dictionary
+
+                dictionary = learn_dictionary(
+                    notes or [],
+                    settings=chosen,
+                    name=name,
+                    n_components=components,
+                    pitch_from=pitch_from.value,
+                )
+        dictionary.save(output, overwrite=overwrite)
+        filled = {pitch for pitch, made in zip(dictionary.pitches, dictionary.filled, strict=True) if made}
+        n_pitches = len(set(dictionary.pitches.tolist()))
+        say(f"Wrote {output}: {n_pitches} pitches, {len(filled)} of them filled in from their neighbours")
+
+
+def _check_sources(*, n_notes: int, n_music: int, n_labels: int) -> None:
+    if n_music != n_labels:
+        raise typer.BadParameter(
+            f"{n_music} --music and {n_labels} --labels were given: each needs the other."
+        )
+    if bool(n_notes) == bool(n_music):
+        raise typer.BadParameter("Give either single notes, NOTES, or pairs of --music and --labels.")
+
+
+def _read_settings(path: Path) -> "Settings":
+    from nmfamt.spectrogram import settings_from_dict
+
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise NmfamtError(f"There is no file {str(path)!r}: name a JSON file of settings.") from None
+    except OSError as error:
+        raise NmfamtError(f"{str(path)!r} cannot be opened: {error.strerror}.") from error
+    except (ValueError, RecursionError) as error:
+        raise NmfamtError(
+            f"{str(path)!r} is not JSON ({error}): write settings as `dictionaries show` does."
+        ) from error
+    if not isinstance(values, dict):
+        raise NmfamtError(f"{str(path)!r} holds no settings: write them as `nmfamt dictionaries show` does.")
+    return settings_from_dict(values)

@@ -1,0 +1,168 @@
+"""The options that several commands share, and how they are read."""
+
+import math
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from nmfamt.exceptions import NmfamtError
+from nmfamt.methods import METHODS
+
+__all__ = [
+    "Debug",
+    "Device",
+    "DeviceName",
+    "DictionaryNames",
+    "End",
+    "Fmax",
+    "Fmin",
+    "Format",
+    "FormatName",
+    "MethodName",
+    "MinDuration",
+    "Overwrite",
+    "Polyphony",
+    "Sensitivity",
+    "Start",
+    "check_spans",
+    "number",
+    "parse_frequency",
+]
+
+
+class FormatName(StrEnum):
+    """What a file of notes may be."""
+
+    mid = "mid"
+    csv = "csv"
+    json = "json"
+
+
+class DeviceName(StrEnum):
+    """Where the arithmetic is done."""
+
+    cpu = "cpu"
+    cuda = "cuda"
+
+
+def number(low: float, high: float, meaning: str, *, inclusive: bool = True) -> Callable[[str], float]:
+    """Return a parser of numbers in a range, which says `meaning` to whatever is not one.
+
+    Examples
+    --------
+    >>> number(0, 1, "a share")("0.5")
+    0.5
+    """
+
+    def parse(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not (low <= value <= high) or (not inclusive and value in (low, high)):
+            raise typer.BadParameter(f"{text!r} is not {meaning}.")
+        return value
+
+    return parse
+
+
+def parse_frequency(text: str) -> float:
+    """Return the frequency in Hz that is written as a number or as the name of a note.
+
+    Raises
+    ------
+    typer.BadParameter
+        If it is neither.
+
+    Examples
+    --------
+    >>> parse_frequency("A4"), parse_frequency("27.5")
+    (440.0, 27.5)
+    """
+    from nmfamt.pitch import name_to_pitch, pitch_to_hz
+
+    try:
+        return pitch_to_hz(name_to_pitch(text))
+    except NmfamtError:
+        return number(
+            0, 1e6, "a frequency in Hz, such as 27.5, or a note, such as A0 or Bb3", inclusive=False
+        )(text)
+
+
+def check_spans(*, fmin: float | None, fmax: float | None, start: float, end: float | None) -> None:
+    """Refuse ranges that hold nothing.
+
+    Raises
+    ------
+    typer.BadParameter
+        If an upper limit is below the lower one.
+    """
+    if fmin is not None and fmax is not None and fmax < fmin:
+        raise typer.BadParameter(f"--fmax, {fmax:g} Hz, is below --fmin, {fmin:g} Hz.")
+    if end is not None and end <= start:
+        raise typer.BadParameter(f"--end, {end:g} s, is not after --start, {start:g} s.")
+
+
+def _method(name: str) -> str:
+    if name not in METHODS:
+        raise typer.BadParameter(f"{name!r} is not one of {', '.join(METHODS)}.")
+    return name
+
+
+_SECONDS = number(0, 1e9, "a number of seconds, 0 or more")
+
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+Device = Annotated[DeviceName, typer.Option(help="Where to compute.")]
+DictionaryNames = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--dictionary",
+        metavar="NAME|FILE",
+        help="What the notes look like: a name from `nmfamt dictionaries`, or a file; by default piano. "
+        "Repeat it for several instruments.",
+    ),
+]
+End = Annotated[
+    float | None, typer.Option(metavar="SECONDS", parser=_SECONDS, help="Where to stop. By default the end.")
+]
+Fmax = Annotated[
+    float | None,
+    typer.Option(
+        metavar="HZ|NOTE", parser=parse_frequency, help="The highest note to look for, as C8 or 4186."
+    ),
+]
+Fmin = Annotated[
+    float | None,
+    typer.Option(
+        metavar="HZ|NOTE", parser=parse_frequency, help="The lowest note to look for, as A0 or 27.5."
+    ),
+]
+Format = Annotated[
+    FormatName | None,
+    typer.Option(help="What to write. By default what the name of the output says, or mid."),
+]
+MethodName = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        callback=_method,
+        help=f"One of {', '.join(METHODS)}; `nmfamt methods` describes them.",
+    ),
+]
+MinDuration = Annotated[
+    float | None, typer.Option(metavar="SECONDS", parser=_SECONDS, help="Leave out notes shorter than this.")
+]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")]
+Polyphony = Annotated[int | None, typer.Option(min=1, help="How many notes may sound at once.")]
+Sensitivity = Annotated[
+    float | None,
+    typer.Option(
+        metavar="X",
+        parser=number(0, 1, "a number between 0 and 1", inclusive=False),
+        help="Between 0 and 1: higher finds more notes, and more wrong ones. A note is kept when its "
+        "confidence is at least 1 - X.",
+    ),
+]
+Start = Annotated[float, typer.Option(metavar="SECONDS", parser=_SECONDS, help="Where to begin.")]
