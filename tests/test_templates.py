@@ -11,6 +11,7 @@ from nmfamt.templates.make_dictionaries import RECIPES
 from nmfamt.dictionary import load_dictionary
 from nmfamt.multipitch import Factorization
 from nmfamt.pitch import name_to_pitch, pitch_to_hz
+from nmfamt.spectrogram import LogFrequency
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
 NAMES = sorted(path.stem for path in TEMPLATES.glob("*.npz"))
@@ -74,6 +75,11 @@ def test_columns_are_unit_sum_spectra(name, dictionaries):
 def test_it_is_called_as_its_file_and_holds_that_instrument(name, dictionaries):
     assert dictionaries[name].name == name
     assert set(dictionaries[name].instruments) == {name}
+
+
+@each
+def test_it_was_learned_on_the_default_spectrogram(name, dictionaries):
+    assert dictionaries[name].settings == LogFrequency(), "run templates/make_dictionaries.py again"
 
 
 @each
