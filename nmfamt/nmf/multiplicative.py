@@ -1,16 +1,20 @@
 """Activations for fixed templates by multiplicative updates.
 
-``H <- H * (W' (V * X**(beta - 2)) / (W' X**(beta - 1))) ** gamma`` with ``X = W H``; ``gamma`` is 1 for beta in
-[1, 2] and ``1 / (2 - beta)`` below, which makes every update a majorisation-minimisation step: the divergence never
-rises. C. Févotte & J. Idier, "Algorithms for nonnegative matrix factorization with the beta-divergence", Neural
-Computation 23 (2011), section 4; for beta = 1 and 2 these are the updates of D. D. Lee & H. S. Seung, "Algorithms for
-non-negative matrix factorization", NIPS 2000.
+``H <- H * (W' (V * X**(beta - 2)) / (W' X**(beta - 1))) ** gamma`` with ``X = W H``; ``gamma`` is 1 for beta
+in [1, 2] and ``1 / (2 - beta)`` below, which makes every update a majorisation-minimisation step: the
+divergence never rises. C. Févotte & J. Idier, "Algorithms for nonnegative matrix factorization with the
+beta-divergence", Neural Computation 23 (2011), section 4; for beta = 1 and 2 these are the updates of D. D.
+Lee & H. S. Seung, "Algorithms for non-negative matrix factorization", NIPS 2000.
 
 Departures:
 
-1. Frames are independent when W is fixed, so they are solved in chunks of `CHUNK_FRAMES` that stay in the cache. A
-   chunk starts cold, from the flat model that has the energy of the frame, and so does not depend on its neighbours.
+1. Frames are independent when W is fixed, so they are solved in chunks of `CHUNK_FRAMES` that stay in the
+   cache. A chunk starts cold, from the flat model that has the energy of the frame, and so does not depend on
+   its neighbours.
 2. `X` never falls below a tiny multiple of the largest value, so silent bins divide by something.
+3. A chunk is solved after division by a power of two that brings its largest value near 1, and its
+   activations are multiplied by the same: exact, and the powers of very quiet or loud data stay within single
+   precision.
 """
 
 from dataclasses import dataclass
@@ -39,7 +43,8 @@ class Fit:
     H : ndarray, shape (n_components, n_frames)
         Activations.
     cost : ndarray, shape (n_checks,)
-        Beta-divergence, at the start, every `check_every` iterations and at the end; empty where it was not asked for.
+        Beta-divergence, at the start, every `check_every` iterations and at the end; empty where it was not
+        asked for.
     n_iter : int
         Iterations done (the most in any chunk).
     converged : bool
@@ -74,8 +79,8 @@ def activations(
     max_iter : int
         Most updates; 60 come within about 1 % of the optimum on music.
     tol : float
-        Stop when the divergence has fallen by less than this share since the last check. 0 computes no divergence
-        and does all `max_iter` updates.
+        Stop when the divergence has fallen by less than this share since the last check. 0 computes no
+        divergence and does all `max_iter` updates.
     check_every : int
         Updates between two checks.
 
@@ -87,7 +92,8 @@ def activations(
     Raises
     ------
     NmfamtError
-        If the shapes do not fit, `beta` is outside [0, 2], or a value is negative or not finite.
+        If the shapes do not fit, `beta` is outside [0, 2], a value is negative or not finite, or `max_iter`,
+        `tol` or `check_every` is negative.
 
     Examples
     --------
@@ -97,9 +103,15 @@ def activations(
     array([[2.],
            [3.]])
     """
+    V, W = np.asarray(V), np.asarray(W)
     _check(V, W, beta)
+    if max_iter < 0 or check_every < 1 or not tol >= 0:
+        raise NmfamtError(
+            f"max_iter={max_iter} must be at least 0, check_every={check_every} at least 1, "
+            f"tol={tol} not negative."
+        )
     dtype = V.dtype if V.dtype in (np.float32, np.float64) else np.dtype(np.float64)
-    V = np.asarray(V, dtype=dtype)
+    V = V.astype(dtype, copy=False)
     W = np.ascontiguousarray(W, dtype=dtype)
     H = np.zeros((W.shape[1], V.shape[1]), dtype=dtype)
     histories, n_iter, converged = [], 0, True
@@ -120,7 +132,9 @@ def _check(V: FloatArray, W: FloatArray, beta: float) -> None:
             f"V has shape {V.shape} and W {W.shape}: both need two axes and the same number of bins (rows)."
         )
     if not 0 <= beta <= 2:
-        raise NmfamtError(f"beta={beta} must lie in [0, 2]: 0 Itakura-Saito, 1 Kullback-Leibler, 2 Euclidean.")
+        raise NmfamtError(
+            f"beta={beta} must lie in [0, 2]: 0 Itakura-Saito, 1 Kullback-Leibler, 2 Euclidean."
+        )
     for name, values in (("V", V), ("W", W)):
         if values.size and not (np.isfinite(values.sum()) and values.min() >= 0):
             raise NmfamtError(f"{name} has negative, NaN or infinite values; magnitudes are finite and >= 0.")
@@ -129,27 +143,30 @@ def _check(V: FloatArray, W: FloatArray, beta: float) -> None:
 def _solve(
     V: FloatArray, W: FloatArray, beta: float, max_iter: int, tol: float, check_every: int
 ) -> tuple[FloatArray, list[float], int, bool]:
-    """Return the activations of one chunk, the divergences met, the updates done, and whether `tol` was reached."""
-    energy = V.sum(axis=0)
-    H = np.empty((W.shape[1], V.shape[1]), dtype=V.dtype)
-    H[:] = energy / max(W.sum(), np.finfo(V.dtype).tiny)
-    if not energy.any() or not W.shape[1]:
-        return np.zeros_like(H), [0.0], 0, True
+    """Return the activations of a chunk, the divergences met, the updates done, and whether `tol` was met."""
+    if not V.any():
+        return np.zeros((W.shape[1], V.shape[1]), dtype=V.dtype), [0.0] if tol > 0 else [], 0, True
+    exponent = int(np.frexp(V.max())[1])
+    V = np.ldexp(V, -exponent)
+    unit = 2.0 ** min(beta * exponent, 1000.0)  # of the divergence
     floor = V.dtype.type(1e-7 * V.max())
     column_sums = W.sum(axis=0)[:, None]
     column_sums[column_sums == 0] = 1
     Wt = np.ascontiguousarray(W.T)
     gamma = 1.0 if beta >= 1 else 1.0 / (2.0 - beta)
+    H = np.empty((W.shape[1], V.shape[1]), dtype=V.dtype)
+    H[:] = V.sum(axis=0) / (W.sum() if W.any() else 1)
     X = np.maximum(W @ H, floor)
-    costs = [float(beta_divergence(V, X, beta=beta))] if tol > 0 else []
-    for n in range(1, max_iter + 1):
+    costs = [unit * float(beta_divergence(V, X, beta=beta))] if tol > 0 else []
+    n, settled = 0, False
+    while n < max_iter and not settled:
+        n += 1
         H *= _factor(V, X, Wt, column_sums, beta, gamma)
         np.maximum(np.matmul(W, H, out=X), floor, out=X)
         if tol > 0 and (n % check_every == 0 or n == max_iter):
-            costs.append(float(beta_divergence(V, X, beta=beta)))
-            if costs[-2] - costs[-1] < tol * costs[-2]:
-                return H, costs, n, True
-    return H, costs, max_iter, False
+            costs.append(unit * float(beta_divergence(V, X, beta=beta)))
+            settled = n % check_every == 0 and costs[-2] - costs[-1] <= tol * costs[-2]
+    return np.ldexp(H, exponent), costs, n, settled
 
 
 def _factor(
