@@ -1,3 +1,83 @@
-"""Automatic music transcription by classical, interpretable means."""
+"""Automatic music transcription by classical, interpretable means.
+
+A spectrum is explained as a sum of learned notes, and a small probabilistic model decides which of those notes were
+played::
+
+    notes = nmfamt.transcribe("nocturne.wav")
+    notes.write("nocturne.mid")
+
+Every step is a public call; the names below are loaded when they are first used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+_HOMES = {
+    "activation": ("PitchActivation",),
+    "dictionary": (
+        "Dictionary",
+        "average_dictionaries",
+        "combine_dictionaries",
+        "list_dictionaries",
+        "load_dictionary",
+    ),
+    "evaluation": ("evaluate",),
+    "exceptions": ("NmfamtError", "NmfamtWarning"),
+    "learning": ("learn_dictionary",),
+    "learning_music": ("learn_dictionary_from_music",),
+    "multipitch": ("Factorization",),
+    "notes": ("Notes",),
+    "spectrogram": ("LogFrequency", "Spectrogram"),
+    "spectrogram_librosa": ("CQT", "STFT", "VQT", "Mel"),
+    "summary": ("summarize",),
+    "tracking": ("HMMTracker", "Threshold"),
+    "transcription": ("Transcriber", "activate", "track", "transcribe"),
+}
+
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = ["__version__", *_HOME_OF]  # noqa: PLE0604
+
+if TYPE_CHECKING:
+    from nmfamt.activation import PitchActivation as PitchActivation
+    from nmfamt.dictionary import Dictionary as Dictionary
+    from nmfamt.dictionary import average_dictionaries as average_dictionaries
+    from nmfamt.dictionary import combine_dictionaries as combine_dictionaries
+    from nmfamt.dictionary import list_dictionaries as list_dictionaries
+    from nmfamt.dictionary import load_dictionary as load_dictionary
+    from nmfamt.evaluation import evaluate as evaluate
+    from nmfamt.exceptions import NmfamtError as NmfamtError
+    from nmfamt.exceptions import NmfamtWarning as NmfamtWarning
+    from nmfamt.learning import learn_dictionary as learn_dictionary
+    from nmfamt.learning_music import learn_dictionary_from_music as learn_dictionary_from_music
+    from nmfamt.multipitch import Factorization as Factorization
+    from nmfamt.notes import Notes as Notes
+    from nmfamt.spectrogram import LogFrequency as LogFrequency
+    from nmfamt.spectrogram import Spectrogram as Spectrogram
+    from nmfamt.spectrogram_librosa import CQT as CQT
+    from nmfamt.spectrogram_librosa import STFT as STFT
+    from nmfamt.spectrogram_librosa import VQT as VQT
+    from nmfamt.spectrogram_librosa import Mel as Mel
+    from nmfamt.summary import summarize as summarize
+    from nmfamt.tracking import HMMTracker as HMMTracker
+    from nmfamt.tracking import Threshold as Threshold
+    from nmfamt.transcription import Transcriber as Transcriber
+    from nmfamt.transcription import activate as activate
+    from nmfamt.transcription import track as track
+    from nmfamt.transcription import transcribe as transcribe
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name from its module when it is first asked for."""
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'nmfamt' has no attribute {name!r}")
+    value = getattr(import_module(f"nmfamt.{_HOME_OF[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """List the public names."""
+    return sorted(__all__)

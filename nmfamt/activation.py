@@ -5,9 +5,9 @@ Conventions: pitch is the first axis, time the second; `values` is in the unit o
 """
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,6 +77,41 @@ class PitchActivation:
     def hop(self) -> float:
         """Seconds from one frame to the next; 0.01 where there is only one frame."""
         return float(self.times[1] - self.times[0]) if len(self.times) > 1 else 0.01
+
+    def frames(self, first: int, last: int) -> Self:
+        """Return the frames `first` to `last` (excluded)."""
+        span = slice(first, last)
+        return replace(
+            self,
+            values=self.values[:, span],
+            onsets=self.onsets[:, span],
+            times=self.times[span],
+            evidence={name: array[:, span] for name, array in self.evidence.items()},
+        )
+
+    @classmethod
+    def concatenate(cls, parts: "Sequence[PitchActivation]") -> "PitchActivation":
+        """Return consecutive parts of one activation as one.
+
+        Raises
+        ------
+        NmfamtError
+            If there are none, or their rows differ.
+        """
+        if not parts:
+            raise NmfamtError("There is no activation to concatenate.")
+        first = parts[0]
+        if any(not np.array_equal(part.pitches, first.pitches) for part in parts):
+            raise NmfamtError("Only activations with the same rows can follow each other.")
+        return replace(
+            first,
+            values=np.concatenate([part.values for part in parts], axis=1),
+            onsets=np.concatenate([part.onsets for part in parts], axis=1),
+            times=np.concatenate([part.times for part in parts]),
+            evidence={
+                name: np.concatenate([part.evidence[name] for part in parts], axis=1) for name in first.evidence
+            },
+        )
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
         """Write the activation to an ``.npz`` file, whole or not at all."""

@@ -28,6 +28,7 @@ __all__ = [
     "FORMAT",
     "STAGES",
     "Dictionary",
+    "average_columns",
     "average_dictionaries",
     "combine_dictionaries",
     "list_dictionaries",
@@ -308,6 +309,29 @@ def average_dictionaries(dictionaries: Sequence[Dictionary], *, name: str, instr
             "latency": float(np.mean([dictionary.latency for dictionary in dictionaries])),
             "average_of": [dictionary.info for dictionary in dictionaries],
         },
+    )
+
+
+def average_columns(dictionary: Dictionary) -> Dictionary:
+    """Return a dictionary with one sustain template per pitch and instrument, the mean of all there are.
+
+    Examples
+    --------
+    >>> average_columns(load_dictionary("piano")).W.shape[1]
+    88
+    """
+    columns, filled = [], []
+    for instrument, pitch in dictionary.rows:
+        mask = (dictionary.pitches == pitch) & (dictionary.instruments == instrument)
+        columns.append(dictionary.W[:, mask].mean(axis=1))
+        filled.append(bool(dictionary.filled[mask].all()))
+    return replace(
+        dictionary,
+        W=np.stack(columns, axis=1),
+        pitches=np.array([pitch for _, pitch in dictionary.rows]),
+        stages=np.full(len(columns), "sustain"),
+        instruments=np.array([instrument for instrument, _ in dictionary.rows]),
+        filled=np.array(filled),
     )
 
 

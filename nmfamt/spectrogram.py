@@ -9,7 +9,7 @@ is zero before its first and after its last sample; frequency is the first axis,
 computed in chunks of `CHUNK_FRAMES`, counted from the start of the recording, so the result does not depend
 on how the audio was cut.
 
-`LogFrequency`, the default, is a multi-resolution transform: three Hann windows, long for low pitches where
+`LogFrequency`, the default, is a multi-resolution transform: four Hann windows, long for low pitches where
 partials lie close together and short for high ones where notes are fast; the low bands are decimated first,
 so that a long window is a short transform. The librosa transforms `STFT`, `Mel`, `CQT` and `VQT` live in
 `nmfamt.spectrogram_librosa`.
@@ -38,8 +38,10 @@ __all__ = [
     "LogFrequency",
     "Settings",
     "Spectrogram",
+    "bandwidth",
     "check_settings",
     "compress",
+    "measure_level",
     "settings_from_dict",
     "stream",
     "whole",
@@ -106,12 +108,15 @@ class Spectrogram:
         Frame centres in seconds.
     settings : Settings
         What it was computed with.
+    bandwidth : float
+        The highest frequency in Hz that the recording can hold, from its sample rate; bins above it are empty.
     """
 
     S: FloatArray
     freqs: NDArray[np.float64]
     times: NDArray[np.float64]
     settings: Settings
+    bandwidth: float = np.inf
 
     def __post_init__(self) -> None:
         if self.S.shape != (len(self.freqs), len(self.times)):
@@ -126,19 +131,50 @@ class Spectrogram:
         return len(self.times)
 
     def level(self, quantile: float = 0.95) -> float:
-        """Return the level of the recording: a quantile of the sums over frequency.
+        """Return the level of the recording; see `measure_level`."""
+        return measure_level([self], quantile)
 
-        Parameters
-        ----------
-        quantile : float, in (0, 1]
-            0.95 ignores silence and single crashes alike.
 
-        Returns
-        -------
-        float
-            In the unit of `S`; 0.0 for silence.
-        """
-        return float(np.quantile(self.S.sum(axis=0), quantile)) if self.n_frames else 0.0
+def measure_level(spectrograms: Iterable[Spectrogram], quantile: float = 0.95) -> float:
+    """Return the level of a recording: a quantile of the sums over frequency.
+
+    Parameters
+    ----------
+    spectrograms : iterable of Spectrogram
+        The recording, in one piece or many.
+    quantile : float, in (0, 1]
+        0.95 ignores silence and single crashes alike.
+
+    Returns
+    -------
+    float
+        In the unit of ``S``, to within half a percent, since the sums are counted in a histogram of fixed size; 0.0 for
+        silence.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> spectrogram = LogFrequency()(np.sin(np.arange(16000.0)), sr=16000)
+    >>> 0.99 < spectrogram.level(1.0) / spectrogram.S.sum(axis=0).max() < 1.01
+    True
+    """
+    counts = np.zeros(_LEVEL_BINS, dtype=np.int64)
+    n_silent = 0
+    for spectrogram in spectrograms:
+        sums = spectrogram.S.sum(axis=0, dtype=np.float64)
+        sounding = np.log2(sums[sums > _LEVEL_RANGE[0]])
+        n_silent += len(sums) - len(sounding)
+        counts += np.histogram(sounding, bins=_LEVEL_BINS, range=np.log2(_LEVEL_RANGE))[0]
+    rank = quantile * (n_silent + counts.sum()) - n_silent
+    if rank <= 0 or not counts.any():
+        return 0.0
+    low, high = np.log2(_LEVEL_RANGE)
+    place = int(np.searchsorted(np.cumsum(counts), rank))
+    return float(2.0 ** (low + (place + 0.5) * (high - low) / _LEVEL_BINS))
+
+
+_LEVEL_BINS = 4096
+_LEVEL_RANGE = (2.0**-24, 2.0**24)
 
 
 def stream(
@@ -214,7 +250,20 @@ def whole(settings: Settings, y: ArrayLike, *, sr: float) -> Spectrogram:
         settings.freqs,
         np.concatenate([part.times for part in parts]),
         settings,
+        bandwidth=bandwidth(sr),
     )
+
+
+def bandwidth(sr: float) -> float:
+    """Return the highest frequency in Hz that audio at the rate `sr` holds after resampling.
+
+    Examples
+    --------
+    >>> bandwidth(8000)
+    3600.0
+    """
+    # A good resampler keeps nine tenths of the band and rolls off above.
+    return 0.45 * sr
 
 
 def check_settings(settings: Settings, *, counts: tuple[str, ...] = ()) -> None:
@@ -288,9 +337,9 @@ class LogFrequency:
     bins_per_octave: int = 48
     fmin: float = pitch_to_hz(20)
     fmax: float = 7600.0
-    splits: tuple[float, ...] = (200.0, 1200.0)
-    windows: tuple[float, ...] = (0.375, 0.1875, 0.09375)
-    power: float = 0.8
+    splits: tuple[float, ...] = (150.0, 600.0, 2400.0)
+    windows: tuple[float, ...] = (0.375, 0.1875, 0.09375, 0.046875)
+    power: float = 0.7
     dtype: str = "float32"
 
     def __post_init__(self) -> None:

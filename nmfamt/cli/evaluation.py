@@ -86,8 +86,8 @@ def _rows(scores: "dict[tuple[Path, Path], Scores]") -> str:
     """Return the F1 scores of each piece as a table to read."""
     names = [reference.stem for reference, _ in scores]
     width = max(len("F1"), *map(len, names))
-    lines = [f"{'F1':{width}}  frames   onset  +offset  +velocity  notes of"]
+    lines = [f"{'F1':{width}}  frames   onset  +offset  +velocity  found  notes"]
     for name, found in zip(names, scores.values(), strict=True):
         f1 = f"{found.frame_f1:6.3f}  {found.onset_f1:6.3f}  {found.offset_f1:7.3f}  {found.velocity_f1:9.3f}"
-        lines.append(f"{name:{width}}  {f1}  {found.n_estimate:5d} {found.n_reference}")
+        lines.append(f"{name:{width}}  {f1}  {found.n_estimate:5d}  {found.n_reference:5d}")
     return "\n".join(lines)

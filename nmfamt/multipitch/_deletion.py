@@ -38,12 +38,12 @@ def deletion_loss(
         Not negative.
     """
     loss = np.zeros((len(starts) - 1, len(V)), dtype=V.dtype)
-    arrays = [np.ascontiguousarray(array) for array in (V, X, W, H)]
-    _deletion_loss(*arrays, starts, float(beta), loss)
+    V, X, W, H = (np.ascontiguousarray(array) for array in (V, X, W, H))
+    _deletion_loss(V, X, W, H, starts, float(beta), loss)
     return loss
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def _deletion_loss(
     V: FloatArray,
     X: FloatArray,
@@ -71,6 +71,8 @@ def _deletion_loss(
                 v, x = V[t, f], X[t, f]
                 # A pitch never explains a bin entirely: 1e-3 of the model stays, so the logarithm stays finite.
                 c = min(part[f], 0.999 * x)
+                if c <= 0:  # and where no pitch has anything, x may be too small to divide by
+                    continue
                 if beta == 1.0:
                     ratio = c / x
                     if ratio < 0.03:  # the series saves nine tenths of the logarithms, to 1e-6

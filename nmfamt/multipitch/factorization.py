@@ -96,7 +96,10 @@ class Factorization:
         """
         self.dictionary.check(spectrogram)
         W, rows = self._templates(spectrogram)
-        H = activations(spectrogram.S, W, beta=self.beta, max_iter=self.max_iter, tol=self.tol).H
+        # A recording at a low rate says nothing about the bins above its band: they are left out, not taken as silence.
+        held = spectrogram.freqs <= spectrogram.bandwidth
+        V, W = (spectrogram.S, W) if held.all() else (spectrogram.S[held], np.ascontiguousarray(W[held]))
+        H = activations(V, W, beta=self.beta, max_iter=self.max_iter, tol=self.tol).H
         attack = (self.dictionary.stages == "attack")[rows.order]
         values = rows.add(H)
         return PitchActivation(
@@ -106,7 +109,7 @@ class Factorization:
             times=spectrogram.times,
             instruments=rows.instruments,
             evidence={
-                "loss": self._loss(spectrogram.S, W, H, rows.starts),
+                "loss": self._loss(V, W, H, rows.starts),
                 **_partials(spectrogram, rows.pitches),
             },
             latency=self.dictionary.latency,
