@@ -69,7 +69,7 @@ def _deletion_loss(
             total = 0.0
             for f in range(n_bins):
                 v, x = V[t, f], X[t, f]
-                # A pitch never explains a bin entirely: 1e-3 of the model stays, so the logarithm stays finite.
+                # A pitch never explains a bin entirely: 1e-3 of the model stays, and the logarithm finite.
                 c = min(part[f], 0.999 * x)
                 if c <= 0:  # and where no pitch has anything, x may be too small to divide by
                     continue
