@@ -109,7 +109,8 @@ class PitchActivation:
             onsets=np.concatenate([part.onsets for part in parts], axis=1),
             times=np.concatenate([part.times for part in parts]),
             evidence={
-                name: np.concatenate([part.evidence[name] for part in parts], axis=1) for name in first.evidence
+                name: np.concatenate([part.evidence[name] for part in parts], axis=1)
+                for name in first.evidence
             },
         )
 

@@ -18,7 +18,8 @@ from nmfamt.pitch import pitch_to_hz
 from nmfamt.spectrogram import LogFrequency, Spectrogram
 from nmfamt.spectrogram_librosa import STFT
 
-SETTINGS = LogFrequency(fmin=100.0, fmax=800.0, bins_per_octave=4, splits=(), windows=(0.1,))
+SHAPE = {"fmin": 100.0, "fmax": 800.0, "bins_per_octave": 4, "splits": (), "windows": (0.1,)}
+SETTINGS = LogFrequency(**SHAPE, power=0.8)
 N_BINS = len(SETTINGS.freqs)
 
 
@@ -105,7 +106,7 @@ def test_the_hash_is_of_everything_that_changes_a_transcription():
 
 
 def with_power(power):
-    return LogFrequency(fmin=100.0, fmax=800.0, bins_per_octave=4, splits=(), windows=(0.1,), power=power)
+    return LogFrequency(**SHAPE, power=power)
 
 
 @pytest.mark.parametrize(

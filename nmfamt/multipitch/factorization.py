@@ -1,16 +1,16 @@
 """The NMF front end: a spectrum explained as a sum of learned notes.
 
 Every frame of the spectrogram is approximated by a non-negative combination of the templates of a dictionary
-(P. Smaragdis & J. C. Brown, "Non-negative matrix factorization for polyphonic music transcription", WASPAA 2003, with
-fixed templates as in A. Dessein, A. Cont & G. Lemaitre, "Real-time polyphonic music transcription with non-negative
-matrix factorization and beta-divergence", ISMIR 2010). The activations of all templates of a pitch are added; those of
-its attack templates alone are the evidence that it starts.
+(P. Smaragdis & J. C. Brown, "Non-negative matrix factorization for polyphonic music transcription", WASPAA
+2003, with fixed templates as in A. Dessein, A. Cont & G. Lemaitre, "Real-time polyphonic music transcription
+with non-negative matrix factorization and beta-divergence", ISMIR 2010). The activations of all templates of
+a pitch are added; those of its attack templates alone are the evidence that it starts.
 
 Two further kinds of evidence are measured on the way:
 
 ``loss``
-    How much the divergence of the frame would rise if this pitch were taken out and nothing else changed: large where
-    the note explains what no other does, small where it is an octave ghost of another.
+    How much the divergence of the frame would rise if this pitch were taken out and nothing else changed:
+    large where the note explains what no other does, small where it is an octave ghost of another.
 ``partial_1`` ... ``partial_6``
     The spectrum itself at the first partials of the pitch; a note that starts makes them rise.
 """
@@ -96,7 +96,7 @@ class Factorization:
         """
         self.dictionary.check(spectrogram)
         W, rows = self._templates(spectrogram)
-        # A recording at a low rate says nothing about the bins above its band: they are left out, not taken as silence.
+        # A recording at a low rate says nothing about the bins above its band: they are left out, not silent.
         held = spectrogram.freqs <= spectrogram.bandwidth
         V, W = (spectrogram.S, W) if held.all() else (spectrogram.S[held], np.ascontiguousarray(W[held]))
         H = activations(V, W, beta=self.beta, max_iter=self.max_iter, tol=self.tol).H
