@@ -10,6 +10,9 @@ __all__ = ["deletion_loss"]
 
 FloatArray = NDArray[np.floating[Any]]
 
+TINY = 1e-30
+"""Least model value that is divided by."""
+
 SHARE = 1e-3
 """A pitch with less than this share of the activation of its frame is not asked; its loss is zero."""
 
@@ -66,24 +69,37 @@ def _deletion_loss(
                 if h > 0:
                     for f in range(n_bins):
                         part[f] += h * W[k, f]
-            total = 0.0
-            for f in range(n_bins):
-                v, x = V[t, f], X[t, f]
-                # A pitch never explains a bin entirely: 1e-3 of the model stays, and the logarithm finite.
-                c = min(part[f], 0.999 * x)
-                if c <= 0:  # and where no pitch has anything, x may be too small to divide by
-                    continue
-                if beta == 1.0:
-                    ratio = c / x
-                    if ratio < 0.03:  # the series saves nine tenths of the logarithms, to 1e-6
-                        total += v * ratio * (1.0 + ratio * (0.5 + ratio / 3.0)) - c
-                    else:
-                        total += -v * np.log1p(-ratio) - c
-                elif beta == 2.0:
-                    total += c * (v - x + 0.5 * c)
-                elif beta == 0.0:
-                    total += v / (x - c) - v / x + np.log1p(-c / x)
-                else:
-                    y = x - c
-                    total += (y**beta - x**beta) / beta - v * (y ** (beta - 1) - x ** (beta - 1)) / (beta - 1)
-            loss[r, t] = max(total, 0.0)
+            loss[r, t] = max(_loss_of(V[t], X[t], part, beta), 0.0)
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz", "reassoc"})
+def _loss_of(v: FloatArray, x: FloatArray, part: FloatArray, beta: float) -> float:
+    """Return the rise of the divergence of one frame if `part` is taken out of its model `x`."""
+    total = 0.0
+    # A pitch never explains a bin entirely: 1e-3 of the model stays, and the logarithm finite. Where no pitch has
+    # anything, x may be too small to divide by.
+    if beta == 1.0:
+        # The series is right to 1e-6 in nine bins out of ten, and free of branches; the others are put right after it.
+        for f in range(len(v)):
+            ratio = part[f] / max(x[f], TINY)
+            total += v[f] * ratio * (1.0 + ratio * (0.5 + ratio / 3.0)) - part[f]
+        for f in range(len(v)):
+            if part[f] > 0.03 * x[f] and part[f] > 0:
+                c = min(part[f], 0.999 * x[f])
+                full = part[f] / max(x[f], TINY)
+                series = v[f] * full * (1.0 + full * (0.5 + full / 3.0)) - part[f]
+                total += -v[f] * np.log1p(-c / x[f]) - c - series
+        return total
+    for f in range(len(v)):
+        c = min(part[f], 0.999 * x[f])
+        if c <= 0:
+            continue
+        if beta == 2.0:
+            total += c * (v[f] - x[f] + 0.5 * c)
+        elif beta == 0.0:
+            total += v[f] / (x[f] - c) - v[f] / x[f] + np.log1p(-c / x[f])
+        else:
+            y = x[f] - c
+            total += (y**beta - x[f] ** beta) / beta
+            total -= v[f] * (y ** (beta - 1) - x[f] ** (beta - 1)) / (beta - 1)
+    return total

@@ -26,6 +26,7 @@ from nmfamt.activation import PitchActivation
 from nmfamt.dictionary import Dictionary
 from nmfamt.exceptions import NmfamtError
 from nmfamt.nmf import activations
+from nmfamt.nmf.multiplicative import CHUNK_FRAMES
 from nmfamt.pitch import pitch_to_hz
 from nmfamt.spectrogram import Spectrogram
 
@@ -49,6 +50,8 @@ class Factorization:
         Which beta-divergence is minimised; 1 is Kullback-Leibler.
     max_iter : int
         Multiplicative updates.
+    relaxation : float, in [1, 2)
+        Power of their factors, see `nmfamt.nmf.activations`.
     tol : float
         Stop earlier when the divergence falls by less than this share in ten updates; 0 never stops earlier.
 
@@ -65,7 +68,8 @@ class Factorization:
 
     dictionary: Dictionary
     beta: float = 1.0
-    max_iter: int = 60
+    max_iter: int = 40
+    relaxation: float = 1.5
     tol: float = 0.0
 
     def __post_init__(self) -> None:
@@ -99,7 +103,9 @@ class Factorization:
         # A recording at a low rate says nothing about the bins above its band: they are left out, not silent.
         held = spectrogram.freqs <= spectrogram.bandwidth
         V, W = (spectrogram.S, W) if held.all() else (spectrogram.S[held], np.ascontiguousarray(W[held]))
-        H = activations(V, W, beta=self.beta, max_iter=self.max_iter, tol=self.tol).H
+        H = activations(
+            V, W, beta=self.beta, max_iter=self.max_iter, tol=self.tol, relaxation=self.relaxation
+        ).H
         attack = (self.dictionary.stages == "attack")[rows.order]
         values = rows.add(H)
         return PitchActivation(
@@ -131,6 +137,7 @@ class Factorization:
             "dictionary_hash": self.dictionary.hash,
             "beta": self.beta,
             "max_iter": self.max_iter,
+            "relaxation": self.relaxation,
             "settings": self.dictionary.settings.to_dict(),
         }
 
@@ -143,8 +150,14 @@ class Factorization:
         """Return what the divergence of each frame rises by if a row is deleted."""
         from nmfamt.multipitch._deletion import deletion_loss
 
-        X = np.maximum(W @ H, np.finfo(V.dtype).tiny)
-        return deletion_loss(V.T, X.T, W.T, H.T, starts, self.beta)
+        loss = np.empty((len(starts) - 1, V.shape[1]), dtype=V.dtype)
+        # A matrix product rounds otherwise when it is cut otherwise: chunks make blocks and the whole agree.
+        for start in range(0, V.shape[1], CHUNK_FRAMES):
+            chunk = slice(start, start + CHUNK_FRAMES)
+            part = np.ascontiguousarray(H[:, chunk])
+            X = np.maximum(W @ part, np.finfo(V.dtype).tiny)
+            loss[:, chunk] = deletion_loss(V[:, chunk].T, X.T, W.T, part.T, starts, self.beta)
+        return loss
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,11 @@ Departures:
 1. Frames are independent when W is fixed, so they are solved in chunks of `CHUNK_FRAMES` that stay in the
    cache. A chunk starts cold, from the flat model that has the energy of the frame, and so does not depend on
    its neighbours.
-2. `X` never falls below a tiny multiple of the largest value, so silent bins divide by something.
-3. A chunk is solved after division by a power of two that brings its largest value near 1, and its
+2. An update may be over-relaxed: R. Badeau, N. Bertin & E. Vincent, "Stability analysis of multiplicative update
+   algorithms and application to nonnegative matrix factorization", IEEE Trans. Neural Networks 21 (2010), show that
+   powers below 2 converge near a solution. They no longer guarantee that every update lowers the divergence.
+3. `X` never falls below a tiny multiple of the largest value, so silent bins divide by something.
+4. A chunk is solved after division by a power of two that brings its largest value near 1, and its
    activations are multiplied by the same: exact, and the powers of very quiet or loud data stay within single
    precision.
 """
@@ -65,6 +68,7 @@ def activations(
     max_iter: int = 60,
     tol: float = 0.0,
     check_every: int = 10,
+    relaxation: float = 1.0,
 ) -> Fit:
     """Find activations `H` that make ``W @ H`` close to `V`.
 
@@ -83,6 +87,9 @@ def activations(
         divergence and does all `max_iter` updates.
     check_every : int
         Updates between two checks.
+    relaxation : float, in [1, 2)
+        Power to which the factor of every update but the first two and the last is raised. 1 is the update that never
+        raises the divergence; 1.5 makes 40 updates worth 60 (the activations of music differ by 1 % in all).
 
     Returns
     -------
@@ -105,6 +112,8 @@ def activations(
     """
     V, W = np.asarray(V), np.asarray(W)
     _check(V, W, beta)
+    if not 1 <= relaxation < 2:
+        raise NmfamtError(f"relaxation={relaxation} must lie in [1, 2): 1 is the plain update.")
     if max_iter < 0 or check_every < 1 or not tol >= 0:
         raise NmfamtError(
             f"max_iter={max_iter} must be at least 0, check_every={check_every} at least 1, "
@@ -118,7 +127,7 @@ def activations(
     for start in range(0, V.shape[1], CHUNK_FRAMES):
         chunk = slice(start, start + CHUNK_FRAMES)
         H[:, chunk], costs, done, settled = _solve(
-            np.ascontiguousarray(V[:, chunk]), W, beta, max_iter, tol, check_every
+            np.ascontiguousarray(V[:, chunk]), W, beta, max_iter, tol, check_every, relaxation
         )
         histories.append(costs)
         n_iter = max(n_iter, done)
@@ -141,7 +150,13 @@ def _check(V: FloatArray, W: FloatArray, beta: float) -> None:
 
 
 def _solve(
-    V: FloatArray, W: FloatArray, beta: float, max_iter: int, tol: float, check_every: int
+    V: FloatArray,
+    W: FloatArray,
+    beta: float,
+    max_iter: int,
+    tol: float,
+    check_every: int,
+    relaxation: float,
 ) -> tuple[FloatArray, list[float], int, bool]:
     """Return the activations of a chunk, the divergences met, the updates done, and whether `tol` was met."""
     if not V.any():
@@ -161,7 +176,11 @@ def _solve(
     n, settled = 0, False
     while n < max_iter and not settled:
         n += 1
-        H *= _factor(V, X, Wt, column_sums, beta, gamma)
+        factor = _factor(V, X, Wt, column_sums, beta, gamma)
+        H *= factor
+        if relaxation != 1 and 2 < n < max_iter:
+            # The square root is an order of magnitude faster than a power.
+            H *= np.sqrt(factor) if relaxation == 1.5 else factor ** V.dtype.type(relaxation - 1)
         np.maximum(np.matmul(W, H, out=X), floor, out=X)
         if tol > 0 and (n % check_every == 0 or n == max_iter):
             costs.append(unit * float(beta_divergence(V, X, beta=beta)))

@@ -1,0 +1,194 @@
+"""Learn the emission model of the tracker, and write its card.
+
+The model must not care which instrument it hears or how well the dictionary fits, so it learns from many pairs of
+recording and dictionary:
+
+* the seven software pianos of MAPS, heard through the shipped ``piano``, which knows none of them;
+* the same, each heard through a dictionary learned from the labels of half of its pieces, on the other half;
+* piano performances rendered from two soundfonts, heard through the notes of the same soundfont;
+* twelve other instruments rendered likewise, heard through the notes of their own soundfont and through the shipped
+  dictionary of the instrument.
+
+Pieces that also stand in the two real rooms of MAPS are left out, so that these can be evaluated on. Usage::
+
+    python templates/make_tracker.py --cache CACHE
+"""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+from nmfamt import audio
+from nmfamt.activation import PitchActivation
+from nmfamt.dictionary import Dictionary, load_dictionary
+from nmfamt.learning import learn_dictionary
+from nmfamt.learning_music import learn_dictionary_from_music
+from nmfamt.multipitch import Factorization
+from nmfamt.notes import Notes
+from nmfamt.spectrogram import Spectrogram
+from nmfamt.tracking.emission import EmissionModel
+from nmfamt.training import learn_emission_model
+
+__all__ = ["GROUPS", "recordings"]
+
+SOFTWARE_PIANOS = ("AkPnBcht", "AkPnBsdf", "AkPnCGdD", "AkPnStgb", "SptkBGAm", "SptkBGCl", "StbgTGd2")
+REAL_ROOMS = ("ENSTDkAm", "ENSTDkCl")
+
+Recording = tuple[PitchActivation, Notes]
+
+
+def software_pianos(data: Path, cache: Path) -> Iterator[Recording]:
+    """Yield the software pianos, heard through the shipped piano."""
+    front_end = Factorization(load_dictionary("piano"))
+    for room in SOFTWARE_PIANOS:
+        for stem in _pieces(data, room):
+            spectrogram, notes = _piece(stem, front_end.dictionary)
+            yield front_end(spectrogram), notes
+
+
+def software_pianos_known(data: Path, cache: Path) -> Iterator[Recording]:
+    """Yield the software pianos, each half of the pieces heard through what the labels of the other half taught."""
+    piano = load_dictionary("piano")
+    for room in SOFTWARE_PIANOS:
+        pieces = [_piece(stem, piano) for stem in _pieces(data, room)]
+        for half in (0, 1):
+            learned = learn_dictionary_from_music(pieces[1 - half :: 2], start=piano, name=room)
+            front_end = Factorization(learned)
+            for spectrogram, notes in pieces[half::2]:
+                yield front_end(spectrogram), notes
+
+
+def rendered_pianos(data: Path, cache: Path) -> Iterator[Recording]:
+    """Yield rendered piano performances, heard through the notes of their soundfont."""
+    for entry in _index(cache):
+        if str(entry["instrument"]).startswith("piano"):
+            yield _rendered(cache, entry, own=True)
+
+
+def rendered_instruments(data: Path, cache: Path) -> Iterator[Recording]:
+    """Yield the other rendered instruments, through the notes of their soundfont and the shipped dictionary."""
+    for entry in _index(cache):
+        if not str(entry["instrument"]).startswith("piano"):
+            yield _rendered(cache, entry, own=True)
+            yield _rendered(cache, entry, own=False)
+
+
+GROUPS = {
+    "software pianos, shipped piano": software_pianos,
+    "software pianos, dictionary from the labels of other pieces": software_pianos_known,
+    "rendered pianos, dictionary of the soundfont": rendered_pianos,
+    "rendered instruments, dictionary of the soundfont, and shipped": rendered_instruments,
+}
+
+
+def recordings(data: Path, cache: Path, counts: dict[str, int]) -> Iterator[Recording]:
+    """Yield all of `GROUPS`, counting the recordings of each in `counts`."""
+    for group, read in GROUPS.items():
+        for recording in read(data, cache):
+            counts[group] = counts.get(group, 0) + 1
+            yield recording
+        print(f"{counts[group]:4d}  {group}", file=sys.stderr, flush=True)
+
+
+def _pieces(data: Path, room: str) -> list[Path]:
+    """List the pieces of a software piano that no real room has."""
+    held_out = {path.stem for real in REAL_ROOMS for path in (data / "maps" / real).glob("*.tsv")}
+    paths = sorted((data / "maps" / room).glob("*.flac"))
+    return [path for path in paths if path.stem not in held_out]
+
+
+def _piece(path: Path, dictionary: Dictionary) -> tuple[Spectrogram, Notes]:
+    y, sr = audio.load(path, sr=dictionary.settings.sr)
+    return dictionary.settings(y, sr=sr), Notes.read(path.with_suffix(".tsv"))
+
+
+def _index(cache: Path) -> list[dict[str, object]]:
+    entries: list[dict[str, object]] = json.loads((cache / "performances" / "index.json").read_text())
+    return entries
+
+
+_learned: dict[Path, Dictionary] = {}
+
+
+def _rendered(cache: Path, entry: dict[str, object], *, own: bool) -> Recording:
+    """Return a rendered performance through the notes of its soundfont, or the shipped dictionary."""
+    instrument, soundfont = str(entry["instrument"]), str(entry["soundfont"])
+    folder = cache / "notes" / soundfont / instrument
+    if not own:
+        dictionary = load_dictionary(instrument)
+    else:
+        if folder not in _learned:
+            sounding = [path for path in audio.find_audio(folder) if audio.load(path)[0].any()]
+            _learned[folder] = learn_dictionary(sounding, name=instrument)
+        dictionary = _learned[folder]
+    spectrogram, notes = _piece(cache / "performances" / f"{entry['file']}.flac", dictionary)
+    return Factorization(dictionary)(spectrogram), notes
+
+
+CARD = """# tracker
+
+The emission model of `HMMTracker`: which candidates are onsets, how late they are found, how loud they were, and
+which frames of a note still sound. {n_terms} weights, all named: `default_model().onset.terms()` prints them.
+
+| | |
+|---|---|
+| made | {made}, by `python templates/make_tracker.py --cache CACHE` |
+| learned from | {learned_from} |
+| licences | MAPS (Emiya, Badeau & David 2010, research use) taught these weights only, no sound and no spectrum of it is in them; renders of ASAP performances (CC BY-NC-SA 4.0) with FluidR3 and MuseScore General (MIT), likewise |
+| not to be evaluated on | the {n_pieces} software-piano excerpts, the ASAP excerpts of `templates/corpus.py` |
+| may be evaluated on | ENSTDkCl and ENSTDkAm: neither the rooms nor any piece played there was heard |
+| scores | `benchmarks/results`, and the table in the README |
+
+## Heaviest terms of the onset model
+
+Weights of standardised features, in log-odds per standard deviation.
+
+| weight | term |
+|---|---|
+{terms}
+
+## Limits
+
+Learned on 30 s excerpts. Bends, glissandi and percussion were not among them. The sustain pedal is not modelled:
+what it holds is heard as a long note.
+"""
+
+
+def card(model: EmissionModel, *, made: date) -> str:
+    """Return the card of a model."""
+    counts = model.info["recordings"]
+    parts = (model.onset, model.timing, model.velocity, model.frame)
+    return CARD.format(
+        n_terms=sum(part.weights.size + part.intercept.size for part in parts)
+        + sum(len(part.interacting) * (len(part.interacting) + 1) // 2 * part.weights.shape[1] for part in parts),
+        made=made.isoformat(),
+        learned_from="; ".join(f"{count} × {group}" for group, count in counts.items()),
+        n_pieces=counts["software pianos, shipped piano"],
+        terms="\n".join(f"| {weight:+.2f} | `{name}` |" for name, weight in model.onset.terms()[:25]),
+    )
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--cache", type=Path, required=True, help="where render.py put its notes and performances")
+    data = Path(os.environ.get("NMFAMT_DATA", Path(__file__).parents[2] / "shared" / "data"))
+    parser.add_argument("--data", type=Path, default=data, help="recordings, with maps/")
+    parser.add_argument("--date", type=date.fromisoformat, default=date.today(), help="for the card (today)")
+    parser.add_argument("-o", "--out", type=Path, default=Path(__file__).parent, help="folder (this one)")
+    options = parser.parse_args(arguments)
+    counts: dict[str, int] = {}
+    # `counts` is full by the time the model is made: it is filled while the recordings are read.
+    model = learn_emission_model(
+        recordings(options.data, options.cache, counts), info={"name": "tracker", "recordings": counts}
+    )
+    model.save(options.out / "tracker.json", overwrite=True)
+    (options.out / "tracker.md").write_text(card(model, made=options.date), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
