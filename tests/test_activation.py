@@ -177,3 +177,20 @@ def test_hop():
     assert activation().hop == pytest.approx(0.01)
     one = activation(values=np.zeros((3, 1)), onsets=np.zeros((3, 1)), times=np.array([0.3]), evidence={})
     assert one.hop == 0.01
+
+
+# Parts
+
+
+def test_cutting_into_parts_and_joining_them_is_the_identity():
+    whole = activation()
+    parts = [whole.frames(0, 2), whole.frames(2, 3), whole.frames(3, 5)]
+    assert [len(part.times) for part in parts] == [2, 1, 2]
+    assert_same(PitchActivation.concatenate(parts), whole)
+
+
+def test_only_the_same_rows_are_joined():
+    with pytest.raises(NmfamtError, match="with the same rows"):
+        PitchActivation.concatenate([activation(), activation(pitches=np.array([60.0, 62.0, 48.0]))])
+    with pytest.raises(NmfamtError, match="no activation to concatenate"):
+        PitchActivation.concatenate([])
