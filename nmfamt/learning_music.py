@@ -78,7 +78,7 @@ def learn_dictionary_from_music(
     pieces = []
     for sound, labels in recordings:
         notes = labels if isinstance(labels, Notes) else Notes.read(labels)
-        spectrogram = sound if isinstance(sound, Spectrogram) else settings(*_loaded(sound, settings.sr))
+        spectrogram = sound if isinstance(sound, Spectrogram) else _spectrogram(sound, settings)
         notes = notes.select(notes.intervals[:, 0] < spectrogram.times[-1])
         if not len(notes):
             raise NmfamtError(f"The labels of {sound} hold no note within its {spectrogram.times[-1]:.1f} s of audio.")
@@ -162,8 +162,9 @@ def harmonic_dictionary(
     )
 
 
-def _loaded(path: str | os.PathLike[str], sr: int) -> tuple[FloatArray, int]:
-    return audio.load(path, sr=sr)
+def _spectrogram(path: str | os.PathLike[str], settings: Settings) -> Spectrogram:
+    y, sr = audio.load(path, sr=settings.sr)
+    return settings(y, sr=sr)
 
 
 def _alternate(
