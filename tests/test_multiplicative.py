@@ -216,6 +216,42 @@ def test_arguments_are_not_changed():
     np.testing.assert_array_equal(W, kept[1])
 
 
+# Over-relaxed updates
+
+
+@each_beta
+@pytest.mark.parametrize("relaxation", [1.3, 1.5, 1.8])
+def test_relaxation_takes_the_factor_to_a_power_but_first_and_last(beta, relaxation):
+    V, W, _ = problem(n_bins=9, n_components=4, n_frames=5, noise=0.5)
+    H = activations(V, W, beta=beta, max_iter=2).H
+    for last in (False, True):
+        plain = step(V, W, H, beta)
+        H = plain if last else H * (plain / H) ** relaxation
+    found = activations(V, W, beta=beta, max_iter=4, relaxation=relaxation).H
+    np.testing.assert_allclose(found, H, rtol=1e-9)
+
+
+def step(V, W, H, beta):
+    """Return the activations after one plain update."""
+    gamma = 1 / (2 - beta) if beta < 1 else 1
+    X = np.maximum(W @ H, 1e-7 * V.max())
+    return H * (W.T @ (V * X ** (beta - 2)) / (W.T @ X ** (beta - 1))) ** gamma
+
+
+@each_beta
+def test_relaxation_comes_as_close_with_two_thirds_of_the_updates(beta):
+    V, W, _ = problem(noise=0.5)
+    plain = activations(V, W, beta=beta, max_iter=60, tol=1e-15).cost[-1]
+    relaxed = activations(V, W, beta=beta, max_iter=40, tol=1e-15, relaxation=1.5).cost[-1]
+    assert relaxed <= 1.001 * plain
+
+
+@pytest.mark.parametrize("relaxation", [0.9, 2.0, float("nan")])
+def test_relaxation_has_a_range(relaxation):
+    with pytest.raises(NmfamtError, match=r"must lie in \[1, 2\): 1 is the plain update"):
+        activations(np.ones((3, 2)), np.ones((3, 2)), relaxation=relaxation)
+
+
 # When it stops
 
 
