@@ -27,9 +27,10 @@ _HOMES = {
     "exceptions": ("NmfamtError", "NmfamtWarning"),
     "learning": ("learn_dictionary",),
     "learning_music": ("learn_dictionary_from_music",),
+    "log_frequency": ("LogFrequency",),
     "multipitch": ("Factorization",),
     "notes": ("Notes",),
-    "spectrogram": ("LogFrequency", "Spectrogram"),
+    "spectrogram": ("Spectrogram",),
     "spectrogram_librosa": ("CQT", "STFT", "VQT", "Mel"),
     "summary": ("summarize",),
     "tracking": ("HMMTracker", "Threshold"),
@@ -38,7 +39,7 @@ _HOMES = {
 
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
-__all__ = ["__version__", *_HOME_OF]  # noqa: PLE0604
+__all__ = ["__version__", *_HOME_OF]
 
 if TYPE_CHECKING:
     from nmfamt.activation import PitchActivation as PitchActivation
@@ -52,9 +53,9 @@ if TYPE_CHECKING:
     from nmfamt.exceptions import NmfamtWarning as NmfamtWarning
     from nmfamt.learning import learn_dictionary as learn_dictionary
     from nmfamt.learning_music import learn_dictionary_from_music as learn_dictionary_from_music
+    from nmfamt.log_frequency import LogFrequency as LogFrequency
     from nmfamt.multipitch import Factorization as Factorization
     from nmfamt.notes import Notes as Notes
-    from nmfamt.spectrogram import LogFrequency as LogFrequency
     from nmfamt.spectrogram import Spectrogram as Spectrogram
     from nmfamt.spectrogram_librosa import CQT as CQT
     from nmfamt.spectrogram_librosa import STFT as STFT

@@ -108,10 +108,7 @@ class PitchActivation:
             values=np.concatenate([part.values for part in parts], axis=1),
             onsets=np.concatenate([part.onsets for part in parts], axis=1),
             times=np.concatenate([part.times for part in parts]),
-            evidence={
-                name: np.concatenate([part.evidence[name] for part in parts], axis=1)
-                for name in first.evidence
-            },
+            evidence={name: np.concatenate([part.evidence[name] for part in parts], axis=1) for name in first.evidence},
         )
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:

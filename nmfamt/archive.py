@@ -121,9 +121,7 @@ def read_archive(
     if type(found) is not int or any(array.dtype.kind not in "biufU" for array in content.values()):
         raise NmfamtError(f"{name} {refusal}")
     if found > newest:
-        raise NmfamtError(
-            f"{name} has format {found}, newer than {newest}, the last one known: upgrade nmfamt."
-        )
+        raise NmfamtError(f"{name} has format {found}, newer than {newest}, the last one known: upgrade nmfamt.")
     return content, meta
 
 

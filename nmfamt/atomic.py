@@ -79,9 +79,7 @@ def _check_target(path: str | os.PathLike[str], target: Path, overwrite: bool) -
     if not target.is_file():
         raise NmfamtError(f"{os.fspath(path)!r} is not a plain file: name a file inside a folder.")
     if not overwrite:
-        raise NmfamtError(
-            f"{os.fspath(path)!r} exists already: replace it with --overwrite (overwrite=True)."
-        )
+        raise NmfamtError(f"{os.fspath(path)!r} exists already: replace it with --overwrite (overwrite=True).")
 
 
 def _flush_to_disk(path: Path) -> None:

@@ -167,14 +167,10 @@ def _check_finite(y: FloatArray, name: str, sr: int | None = None, offset: int =
     if not finite.all():
         at = offset + int(finite.argmin())
         where = f"sample {at}" if sr is None else f"{at / sr:.3f} s"
-        raise NmfamtError(
-            f"{name} holds NaN or infinite samples, the first at {where}: repair or cut them out."
-        )
+        raise NmfamtError(f"{name} holds NaN or infinite samples, the first at {where}: repair or cut them out.")
 
 
-def _resample_stream(
-    pieces: Iterable[NDArray[np.float32]], sr: int, target: int
-) -> Iterator[NDArray[np.float32]]:
+def _resample_stream(pieces: Iterable[NDArray[np.float32]], sr: int, target: int) -> Iterator[NDArray[np.float32]]:
     import soxr
 
     stream = soxr.ResampleStream(sr, target, 1, dtype="float32", quality="HQ")
@@ -266,21 +262,15 @@ def check(y: ArrayLike) -> FloatArray:
     try:
         audio = np.asarray(y)
     except (TypeError, ValueError) as error:
-        raise NmfamtError(
-            f"y is not an array of samples ({error}): give floats of shape (n_samples,)."
-        ) from error
+        raise NmfamtError(f"y is not an array of samples ({error}): give floats of shape (n_samples,).") from error
     if audio.ndim not in (1, 2) or audio.size == 0:
-        raise NmfamtError(
-            f"y has shape {audio.shape}: give (n_samples,) or (n_channels, n_samples), not empty."
-        )
+        raise NmfamtError(f"y has shape {audio.shape}: give (n_samples,) or (n_channels, n_samples), not empty.")
     if audio.dtype.kind != "f":
         full_scale = f", as in y / {np.iinfo(audio.dtype).max + 1}" if audio.dtype.kind == "i" else ""
         raise NmfamtError(f"y holds {audio.dtype} samples: give floats between -1 and 1{full_scale}.")
     if audio.ndim == 2:
         if len(audio) > _MAX_CHANNELS:
-            raise NmfamtError(
-                f"y has shape {audio.shape}, {len(audio)} channels: channels come first, give y.T."
-            )
+            raise NmfamtError(f"y has shape {audio.shape}, {len(audio)} channels: channels come first, give y.T.")
         audio = audio.mean(axis=0)
     audio = audio.astype(np.float64 if audio.dtype.itemsize > 4 else np.float32, copy=False)
     _check_finite(audio, "y")

@@ -187,9 +187,7 @@ def find_audio(folder: str | os.PathLike[str]) -> list[Path]:
         raise NmfamtError(f"There is no folder {name}: the current folder is {os.getcwd()!r}.") from None
     except OSError as error:
         raise NmfamtError(f"{name} cannot be listed as a folder: {error.strerror}.") from error
-    found = [
-        entry for entry in entries if entry.suffix.lower() in SUFFIXES and not entry.name.startswith(".")
-    ]
+    found = [entry for entry in entries if entry.suffix.lower() in SUFFIXES and not entry.name.startswith(".")]
     if not found:
         raise NmfamtError(f"{name} holds no audio: files should end in one of {', '.join(sorted(SUFFIXES))}.")
     return found

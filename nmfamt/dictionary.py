@@ -85,9 +85,7 @@ class Dictionary:
                 "and there is at least one column."
             )
         if not (np.isfinite(W).all() and W.min() >= 0 and W.any(axis=0).all()):
-            raise NmfamtError(
-                "W has negative, NaN or infinite values, or an empty column: templates are spectra."
-            )
+            raise NmfamtError("W has negative, NaN or infinite values, or an empty column: templates are spectra.")
         sums = W.sum(axis=0, dtype=np.float64)
         # Columns that sum to 1 but for rounding stay as they are, so that a copy has the same hash.
         sums[np.abs(sums - 1) < 1e-5] = 1
@@ -105,17 +103,11 @@ class Dictionary:
             object.__setattr__(self, name, array)
         unknown = set(self.stages.tolist()) - set(STAGES)
         if unknown:
-            raise NmfamtError(
-                f"Unknown stages {sorted(unknown)}: a template is of the 'attack' or the 'sustain'."
-            )
-        if not (
-            np.isfinite(self.pitches).all() and (self.pitches >= 0).all() and (self.pitches <= 127).all()
-        ):
+            raise NmfamtError(f"Unknown stages {sorted(unknown)}: a template is of the 'attack' or the 'sustain'.")
+        if not (np.isfinite(self.pitches).all() and (self.pitches >= 0).all() and (self.pitches <= 127).all()):
             raise NmfamtError("Pitches of templates must be MIDI numbers from 0 to 127.")
         if not abs(self.latency) < 1:
-            raise NmfamtError(
-                f"latency={self.info['latency']} must be a time in seconds, less than 1 either way."
-            )
+            raise NmfamtError(f"latency={self.info['latency']} must be a time in seconds, less than 1 either way.")
 
     @property
     def name(self) -> str:
@@ -221,9 +213,7 @@ def load_dictionary(name: str | os.PathLike[str]) -> Dictionary:
     path = Path(name)
     if not path.is_file():
         known = ", ".join(list_dictionaries()) or "none"
-        raise NmfamtError(
-            f"There is no dictionary {str(name)!r}: it is no file, and the known ones are {known}."
-        )
+        raise NmfamtError(f"There is no dictionary {str(name)!r}: it is no file, and the known ones are {known}.")
     return _read(path)
 
 

@@ -131,9 +131,7 @@ def evaluate(
     """
     tolerances = (onset_tolerance, pitch_tolerance, offset_min_tolerance, velocity_tolerance, hop)
     if not (min(tolerances) > 0 and offset_ratio >= 0):
-        raise NmfamtError(
-            f"Tolerances and hop are positive, here they are {tolerances}, offset_ratio {offset_ratio}."
-        )
+        raise NmfamtError(f"Tolerances and hop are positive, here they are {tolerances}, offset_ratio {offset_ratio}.")
     ref = reference if isinstance(reference, Notes) else note_files.read_notes(reference)
     est = estimate if isinstance(estimate, Notes) else note_files.read_notes(estimate)
     n_common, n_ref_frames, n_est_frames = _count_frames(ref, est, hop)

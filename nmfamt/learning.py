@@ -27,9 +27,10 @@ from nmfamt import audio
 from nmfamt.activation import novelty
 from nmfamt.dictionary import Dictionary
 from nmfamt.exceptions import NmfamtError, NmfamtWarning
+from nmfamt.log_frequency import LogFrequency
 from nmfamt.multipitch import Factorization
 from nmfamt.pitch import name_to_pitch, pitch_to_hz, pitch_to_name
-from nmfamt.spectrogram import LogFrequency, Settings, Spectrogram
+from nmfamt.spectrogram import Settings, Spectrogram
 
 __all__ = [
     "IsolatedNote",
@@ -250,7 +251,9 @@ def find_onset(y: FloatArray, sr: float, *, around: float | None = None) -> floa
     return float(begin / sr + (last + fraction) * step / sr)
 
 
-def fill_pitches(dictionary: Dictionary, *, n_components: int, low: float | None = None, high: float | None = None) -> Dictionary:
+def fill_pitches(
+    dictionary: Dictionary, *, n_components: int, low: float | None = None, high: float | None = None
+) -> Dictionary:
     """Make the semitones that nobody recorded from the nearest that somebody did.
 
     Parameters
@@ -333,9 +336,7 @@ def _read_clip(note: IsolatedNote, settings: Settings) -> _Clip:
     except NmfamtError as error:
         raise NmfamtError(f"{note.path} cannot be learned from: {error}.") from error
     kept = spectrogram.times <= onset + 2.1
-    return _Clip(
-        Spectrogram(spectrogram.S[:, kept], spectrogram.freqs, spectrogram.times[kept], settings), onset
-    )
+    return _Clip(Spectrogram(spectrogram.S[:, kept], spectrogram.freqs, spectrogram.times[kept], settings), onset)
 
 
 def _arrival(spectrogram: Spectrogram, pitch: float) -> float:

@@ -24,9 +24,10 @@ from nmfamt import audio
 from nmfamt.dictionary import Dictionary
 from nmfamt.exceptions import NmfamtError
 from nmfamt.learning import fill_pitches, stage_edges
+from nmfamt.log_frequency import LogFrequency
 from nmfamt.notes import Notes
 from nmfamt.pitch import pitch_to_hz
-from nmfamt.spectrogram import LogFrequency, Settings, Spectrogram
+from nmfamt.spectrogram import Settings, Spectrogram
 
 __all__ = ["harmonic_dictionary", "learn_dictionary_from_music", "note_mask"]
 
@@ -94,7 +95,12 @@ def learn_dictionary_from_music(
         stages=base.stages,
         instruments=np.full(len(base.pitches), name),
         settings=settings,
-        info={"name": name, "latency": latency_of, "learned_from": "labelled music", "n_recordings": len(pieces)},
+        info={
+            "name": name,
+            "latency": latency_of,
+            "learned_from": "labelled music",
+            "n_recordings": len(pieces),
+        },
     )
     return fill_pitches(learned, n_components=n_components)
 
@@ -168,7 +174,11 @@ def _spectrogram(path: str | os.PathLike[str], settings: Settings) -> Spectrogra
 
 
 def _alternate(
-    pieces: Sequence[tuple[Spectrogram, Notes]], base: Dictionary, n_components: int, prior: float, n_iter: int
+    pieces: Sequence[tuple[Spectrogram, Notes]],
+    base: Dictionary,
+    n_components: int,
+    prior: float,
+    n_iter: int,
 ) -> FloatArray:
     """Return the templates after `n_iter` alternating updates."""
     W0 = base.W.astype(np.float32)

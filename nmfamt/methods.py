@@ -44,8 +44,7 @@ class Method:
 
 
 _SMARAGDIS = (
-    "P. Smaragdis & J. C. Brown, 2003, Non-negative matrix factorization for polyphonic music "
-    "transcription, WASPAA."
+    "P. Smaragdis & J. C. Brown, 2003, Non-negative matrix factorization for polyphonic music transcription, WASPAA."
 )
 _SMARAGDIS_BIBTEX = """\
 @inproceedings{smaragdis2003nonnegative,

@@ -109,9 +109,7 @@ def notes_to_midi(notes: Notes, *, tempo: float | None = None) -> bytes:
     if notes.info:
         midi.text_events.append(pretty_midi.Text(_INFO + json.dumps(notes.info), 0.0))
     for name in np.unique(notes.instruments) if len(notes) else [""]:
-        track = pretty_midi.Instrument(
-            midi_program(name), name=name.encode("latin1", "replace").decode("latin1")
-        )
+        track = pretty_midi.Instrument(midi_program(name), name=name.encode("latin1", "replace").decode("latin1"))
         mine = notes.select(notes.instruments == name)
         for onset, offset, pitch, velocity in _key_strokes(mine, tick):
             track.notes.append(pretty_midi.Note(velocity, pitch, onset * tick, offset * tick))
@@ -138,12 +136,8 @@ def _tempo_map(notes: Notes, tempo: float) -> tuple[float, Any]:
     n_beats = max([0.0, *notes.intervals[:, 1], *notes.pedal[:, 1]]) / beat
     resolution = int(min(_TICKS_PER_BEAT, _MAX_TICKS / max(n_beats, 1.0)))
     if resolution == 0:
-        raise NmfamtError(
-            f"The last note ends at {n_beats * beat:.0f} s, too late for MIDI: write CSV or JSON."
-        )
-    return beat / resolution, pretty_midi.PrettyMIDI(
-        resolution=resolution, initial_tempo=60 / beat * (1 - 1e-9)
-    )
+        raise NmfamtError(f"The last note ends at {n_beats * beat:.0f} s, too late for MIDI: write CSV or JSON.")
+    return beat / resolution, pretty_midi.PrettyMIDI(resolution=resolution, initial_tempo=60 / beat * (1 - 1e-9))
 
 
 def _key_strokes(notes: Notes, tick: float) -> NDArray[np.int64]:
@@ -151,9 +145,9 @@ def _key_strokes(notes: Notes, tick: float) -> NDArray[np.int64]:
     onsets, offsets = np.rint(notes.intervals / tick).astype(np.int64).T
     pitches = np.rint(notes.pitches).astype(np.int64)
     order = np.lexsort((-offsets, onsets, pitches))
-    strokes: NDArray[np.int64] = np.stack(
-        [onsets, np.maximum(offsets, onsets + 1), pitches, notes.velocities], axis=1
-    )[order]
+    strokes: NDArray[np.int64] = np.stack([onsets, np.maximum(offsets, onsets + 1), pitches, notes.velocities], axis=1)[
+        order
+    ]
     same_key = np.diff(strokes[:, 2], prepend=-1) == 0
     strokes = strokes[~(same_key & (np.diff(strokes[:, 0], prepend=-1) == 0))]
     same_key = np.diff(strokes[:, 2], append=-1) == 0

@@ -139,11 +139,7 @@ def read_notes(
         text = contents.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise NmfamtError(f"{name} is not a text file in UTF-8 (byte {error.start}).") from error
-    return (
-        _from_json(text, name)
-        if chosen == "json"
-        else _from_table(text, name, "," if chosen == "csv" else "\t")
-    )
+    return _from_json(text, name) if chosen == "json" else _from_table(text, name, "," if chosen == "csv" else "\t")
 
 
 def _format(path: str | os.PathLike[str], format: str | None) -> str:
@@ -153,8 +149,7 @@ def _format(path: str | os.PathLike[str], format: str | None) -> str:
     chosen = format or SUFFIXES.get(Path(path).suffix.lower())
     if chosen is None:
         raise NmfamtError(
-            f"{os.fspath(path)!r} does not tell its format: end it in one of {', '.join(SUFFIXES)}, "
-            f"or give the format."
+            f"{os.fspath(path)!r} does not tell its format: end it in one of {', '.join(SUFFIXES)}, or give the format."
         )
     return chosen
 

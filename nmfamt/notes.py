@@ -88,9 +88,7 @@ class Notes:
         times = _intervals(intervals, "intervals")
         n_notes = len(times)
         midi = _column(pitches, n_notes, "pitches", 0, 127, "a MIDI number, 0 to 127 (hz_to_pitch makes one)")
-        strengths = np.rint(
-            _column(velocities, n_notes, "velocities", 0.5, 127.5, "a MIDI velocity, 1 to 127")
-        )
+        strengths = np.rint(_column(velocities, n_notes, "velocities", 0.5, 127.5, "a MIDI velocity, 1 to 127"))
         names = _broadcast(np.asarray(instruments, dtype=np.str_), n_notes, "instruments")
         order = np.lexsort((times[:, 1], midi, times[:, 0]))
         fields = {
@@ -139,9 +137,7 @@ class Notes:
         parts = list(performances)
         if not parts:
             return cls.empty()
-        info = {
-            key: value for key, value in parts[0].info.items() if all(p.info.get(key) == value for p in parts)
-        }
+        info = {key: value for key, value in parts[0].info.items() if all(p.info.get(key) == value for p in parts)}
         return cls(
             np.concatenate([part.intervals for part in parts]),
             np.concatenate([part.pitches for part in parts]),
@@ -299,9 +295,7 @@ def _intervals(times: ArrayLike, name: str) -> FloatArray:
     array = _numbers(times, name)
     array = array.reshape(0, 2) if array.size == 0 else array
     if array.ndim != 2 or array.shape[1] != 2:
-        raise NmfamtError(
-            f"{name} has shape {array.shape}: give (n, 2), a begin and an end in seconds in each row."
-        )
+        raise NmfamtError(f"{name} has shape {array.shape}: give (n, 2), a begin and an end in seconds in each row.")
     wrong = ~((array[:, 0] >= 0) & (array[:, 1] > array[:, 0]) & np.isfinite(array[:, 1]))
     if wrong.any():
         row = int(wrong.argmax())
@@ -330,18 +324,14 @@ def _numbers(values: ArrayLike, name: str) -> FloatArray:
 
 def _broadcast(array: NDArray[_Scalar], n_notes: int, name: str) -> NDArray[_Scalar]:
     if array.shape not in ((), (n_notes,)):
-        raise NmfamtError(
-            f"{name} has shape {array.shape}, but there are {n_notes} notes: give ({n_notes},)."
-        )
+        raise NmfamtError(f"{name} has shape {array.shape}, but there are {n_notes} notes: give ({n_notes},).")
     return np.broadcast_to(array, (n_notes,))
 
 
 def _plain(info: Mapping[str, Any]) -> dict[str, Any]:
     """Return a copy that JSON can hold, so that no file format fails over it later."""
     try:
-        copy: dict[str, Any] = json.loads(
-            json.dumps(dict(info), default=lambda value: value.tolist(), allow_nan=False)
-        )
+        copy: dict[str, Any] = json.loads(json.dumps(dict(info), default=lambda value: value.tolist(), allow_nan=False))
     except (AttributeError, TypeError, ValueError) as error:
         raise NmfamtError(
             f"info holds what JSON cannot ({error}): give texts, finite numbers, lists, dicts."

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from nmfamt.exceptions import NmfamtError
 
-__all__ = ["hz_to_pitch", "pitch_to_hz", "pitch_to_name", "name_to_pitch"]
+__all__ = ["hz_to_pitch", "name_to_pitch", "pitch_to_hz", "pitch_to_name"]
 
 _NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 _STEPS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}

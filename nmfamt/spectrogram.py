@@ -9,21 +9,13 @@ is zero before its first and after its last sample; frequency is the first axis,
 computed in chunks of `CHUNK_FRAMES`, counted from the start of the recording, so the result does not depend
 on how the audio was cut.
 
-`LogFrequency`, the default, is a multi-resolution transform: four Hann windows, long for low pitches where
-partials lie close together and short for high ones where notes are fast; the low bands are decimated first,
-so that a long window is a short transform. The librosa transforms `STFT`, `Mel`, `CQT` and `VQT` live in
-`nmfamt.spectrogram_librosa`.
-
-The idea of a window per frequency region, which trades time against frequency resolution as the constant-Q
-transform does, is in J. C. Brown, "Calculation of a constant Q spectral transform", J. Acoust. Soc. Am. 89
-(1991); the power below one compresses the dynamic range as in E. Vincent, N. Bertin & R. Badeau, "Adaptive
-harmonic spectral decomposition for multiple pitch estimation", IEEE TASLP 18 (2010).
+The default settings are `nmfamt.log_frequency.LogFrequency`; the librosa transforms `STFT`, `Mel`, `CQT` and
+`VQT` live in `nmfamt.spectrogram_librosa`.
 """
 
 import operator
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass
-from functools import lru_cache
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -31,11 +23,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from nmfamt import audio
 from nmfamt.exceptions import NmfamtError
-from nmfamt.pitch import pitch_to_hz
 
 __all__ = [
     "CHUNK_FRAMES",
-    "LogFrequency",
     "Settings",
     "Spectrogram",
     "bandwidth",
@@ -122,8 +112,7 @@ class Spectrogram:
     def __post_init__(self) -> None:
         if self.S.shape != (len(self.freqs), len(self.times)):
             raise NmfamtError(
-                f"S has shape {self.S.shape}, but there are {len(self.freqs)} frequencies "
-                f"and {len(self.times)} times."
+                f"S has shape {self.S.shape}, but there are {len(self.freqs)} frequencies and {len(self.times)} times."
             )
 
     @property
@@ -155,6 +144,7 @@ def measure_level(spectrograms: Iterable[Spectrogram], quantile: float = 0.95) -
     Examples
     --------
     >>> import numpy as np
+    >>> from nmfamt import LogFrequency
     >>> spectrogram = LogFrequency()(np.sin(np.arange(16000.0)), sr=16000)
     >>> round(spectrogram.level(1.0) / float(spectrogram.S.sum(axis=0).max()), 1)
     1.0
@@ -302,218 +292,6 @@ def compress(S: FloatArray, power: float) -> FloatArray:
     return S if power == 1 else np.power(S, S.dtype.type(power), out=S)
 
 
-@dataclass(frozen=True)
-class LogFrequency:
-    """Settings of the default multi-resolution log-frequency spectrogram.
-
-    Parameters
-    ----------
-    sr : int
-        Analysis rate in Hz; audio at another rate is resampled.
-    hop_length : int
-        Samples between frames; 160 at 16 kHz is 10 ms.
-    bins_per_octave : int
-        Resolution of the frequency axis; 48 is a quarter of a semitone.
-    fmin, fmax : float
-        Centre of the lowest bin and upper limit of the highest, in Hz.
-    splits : tuple of float
-        Frequencies in Hz where the window changes, increasing.
-    windows : tuple of float
-        Length of the Hann window in each band in seconds, one more than `splits`.
-    power : float
-        Exponent of the magnitudes; 1 keeps them, smaller values compress them.
-    dtype : {"float32", "float64"}
-        Precision of the result.
-
-    Examples
-    --------
-    >>> y = np.sin(2 * np.pi * 440 * np.arange(16000) / 16000)
-    >>> spectrogram = LogFrequency(fmin=27.5, fmax=7040)(y, sr=16000)
-    >>> spectrogram.S.shape, round(spectrogram.freqs[spectrogram.S[:, 50].argmax()])
-    ((385, 101), 440)
-    """
-
-    sr: int = 16000
-    hop_length: int = 160
-    bins_per_octave: int = 48
-    fmin: float = pitch_to_hz(20)
-    fmax: float = 7600.0
-    splits: tuple[float, ...] = (150.0, 600.0, 2400.0)
-    windows: tuple[float, ...] = (0.375, 0.1875, 0.09375, 0.046875)
-    power: float = 0.7
-    dtype: str = "float32"
-
-    def __post_init__(self) -> None:
-        check_settings(self, counts=("bins_per_octave",))
-        object.__setattr__(self, "splits", tuple(self.splits))
-        object.__setattr__(self, "windows", tuple(self.windows))
-        if len(self.windows) != len(self.splits) + 1:
-            raise NmfamtError(
-                f"{len(self.splits)} splits make {len(self.splits) + 1} bands, "
-                f"but there are {len(self.windows)} windows."
-            )
-        if not all(low < high for low, high in zip((0.0, *self.splits), self.splits, strict=False)):
-            raise NmfamtError(f"splits={self.splits} must be positive and increasing frequencies in Hz.")
-        if not all(0 < seconds <= 10 for seconds in self.windows):
-            raise NmfamtError(
-                f"windows={self.windows} must be lengths in seconds, more than 0 and at most 10."
-            )
-        if not 1 <= self.fmin < self.fmax <= self.sr / 2:
-            raise NmfamtError(
-                f"fmin={self.fmin} and fmax={self.fmax} must satisfy "
-                f"1 <= fmin < fmax <= sr / 2 = {self.sr / 2}."
-            )
-        if self.bins_per_octave > 1200:
-            raise NmfamtError(f"bins_per_octave={self.bins_per_octave} must be at most 1200, one a cent.")
-
-    @property
-    def freqs(self) -> NDArray[np.float64]:
-        """Centre frequency of every bin in Hz."""
-        n_bins = int(np.floor(self.bins_per_octave * np.log2(self.fmax / self.fmin))) + 1
-        return self.fmin * 2.0 ** (np.arange(n_bins) / self.bins_per_octave)
-
-    def __call__(self, y: ArrayLike, *, sr: float) -> Spectrogram:
-        """Compute the spectrogram of a whole signal.
-
-        Parameters
-        ----------
-        y : array_like, shape (n_samples,) or (n_channels, n_samples)
-            Audio; channels are averaged.
-        sr : float
-            Its sample rate in Hz; resampled where it differs from the settings.
-
-        Returns
-        -------
-        Spectrogram
-            ``1 + n_samples // hop_length`` frames.
-
-        Raises
-        ------
-        NmfamtError
-            If the audio is empty, or has NaN or infinite samples.
-        """
-        return whole(self, y, sr=sr)
-
-    def blocks(self, blocks: Iterable[FloatArray]) -> Iterator[Spectrogram]:
-        """Compute the spectrogram of a stream of audio that is already at `sr`; see `stream`."""
-        bands = _bands(self)
-        context = max(band.reach for band in bands)
-
-        def compute(y: FloatArray, n_frames: int) -> FloatArray:
-            y = y.astype(self.dtype, copy=False)
-            parts = [_band_magnitudes(y, band, self.hop_length, context, n_frames) for band in bands]
-            return compress(np.concatenate(parts), self.power)
-
-        return stream(blocks, compute, settings=self, context=context)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the hyper-parameters and the name of their class, ready for JSON."""
-        return {"class": "LogFrequency", **asdict(self)}
-
-
-@dataclass(frozen=True)
-class _Band:
-    """What turns audio into the magnitudes of one frequency region."""
-
-    decimation: int
-    lowpass: FloatArray  # FIR taps, an odd number; a single 1 where nothing is decimated
-    window: FloatArray  # at the decimated rate, with unit sum
-    n_fft: int
-    first: int  # the first FFT bin that a filter touches
-    filters: FloatArray  # (n_bins, n_fft_bins)
-    reach: int  # samples at the full rate to either side of a frame centre
-
-
-@lru_cache(maxsize=16)
-def _bands(settings: LogFrequency) -> tuple[_Band, ...]:
-    """Design the bands of `settings`."""
-    freqs = settings.freqs
-    edges = np.concatenate([[0.0], settings.splits, [np.inf]])
-    dtype = np.dtype(settings.dtype)
-    bands = []
-    for low, high, seconds in zip(edges[:-1], edges[1:], settings.windows, strict=True):
-        centres = freqs[(freqs >= low) & (freqs < high)]
-        if not len(centres):
-            continue
-        ratio = 2.0 ** (1.0 / settings.bins_per_octave)
-        top = centres[-1] * ratio
-        decimation = _decimation(settings.sr, settings.hop_length, top)
-        rate = settings.sr / decimation
-        n_window = 2 * round(seconds * rate / 2) + 1
-        # Zero padding to at least 1.3 times the window keeps the grid fine enough for narrow filters.
-        n_fft = 1 << int(np.ceil(np.log2(1.3 * n_window)))
-        window = np.hanning(n_window + 2)[1:-1]
-        filters, first = _triangles(centres, ratio, rate / n_fft, n_fft // 2 + 1)
-        lowpass = _lowpass(settings.sr, top, rate - top) if decimation > 1 else np.ones(1)
-        bands.append(
-            _Band(
-                decimation=decimation,
-                lowpass=lowpass.astype(dtype),
-                window=(window / window.sum()).astype(dtype),
-                n_fft=n_fft,
-                first=first,
-                filters=filters.astype(dtype),
-                reach=(n_window // 2) * decimation + len(lowpass) // 2,
-            )
-        )
-    return tuple(bands)
-
-
-def _decimation(sr: int, hop_length: int, top: float) -> int:
-    """Return the largest power of two that divides the hop and leaves `top` below 0.35 of the new rate."""
-    factor = 1
-    while hop_length % (2 * factor) == 0 and top < 0.35 * sr / (2 * factor):
-        factor *= 2
-    return factor
-
-
-def _lowpass(sr: int, passband: float, stopband: float) -> NDArray[np.float64]:
-    """Return a linear-phase low-pass with 70 dB of rejection (Kaiser window design, Oppenheim & Schafer)."""
-    attenuation = 70.0
-    beta = 0.1102 * (attenuation - 8.7)
-    width = 2 * np.pi * (stopband - passband) / sr
-    half = int(np.ceil((attenuation - 7.95) / (2.285 * width) / 2))
-    n = np.arange(-half, half + 1)
-    cutoff = (passband + stopband) / sr
-    taps = cutoff * np.sinc(cutoff * n) * np.kaiser(2 * half + 1, beta)
-    return np.asarray(taps / taps.sum())
-
-
-def _triangles(
-    centres: NDArray[np.float64], ratio: float, df: float, n_bins: int
-) -> tuple[NDArray[np.float64], int]:
-    """Return triangular filters at `centres`, at least one FFT bin wide, and the first FFT bin they need.
-
-    Each is divided by the root of its sum: halfway between the mean and the sum of the magnitudes, so that
-    neither the partials (narrow) nor noise (broad) grow with the width of the filter.
-    """
-    below = np.maximum(centres - centres / ratio, df)[:, None]
-    above = np.maximum(centres * ratio - centres, df)[:, None]
-    offset = np.arange(n_bins) * df - centres[:, None]
-    filters = np.clip(np.where(offset < 0, 1 + offset / below, 1 - offset / above), 0, None)
-    filters /= np.sqrt(filters.sum(axis=1, keepdims=True))
-    used = np.flatnonzero(filters.any(axis=0))
-    return filters[:, used[0] : used[-1] + 1], int(used[0])
-
-
-def _band_magnitudes(y: FloatArray, band: _Band, hop_length: int, context: int, n_frames: int) -> FloatArray:
-    """Compute the filtered magnitudes of one band for frames centred on ``y[context + t * hop_length]``."""
-    from scipy.fft import rfft
-
-    half = len(band.window) // 2
-    taps = len(band.lowpass)
-    hop = hop_length // band.decimation
-    n_low = (n_frames - 1) * hop + len(band.window)
-    start = context - half * band.decimation - taps // 2
-    low = np.ascontiguousarray(y[start:])
-    if taps > 1:
-        low = np.lib.stride_tricks.sliding_window_view(low, taps)[:: band.decimation][:n_low] @ band.lowpass
-    frames = np.lib.stride_tricks.sliding_window_view(low[:n_low], len(band.window))[::hop]
-    used = slice(band.first, band.first + band.filters.shape[1])
-    spectra = rfft(frames * band.window, n=band.n_fft, axis=1)[:, used]
-    return np.asarray(band.filters @ np.ascontiguousarray(np.abs(spectra).T))
-
-
 def settings_from_dict(values: dict[str, Any]) -> Settings:
     """Make settings from what their ``to_dict`` returned.
 
@@ -524,10 +302,12 @@ def settings_from_dict(values: dict[str, Any]) -> Settings:
 
     Examples
     --------
+    >>> from nmfamt import LogFrequency
     >>> settings_from_dict(LogFrequency(power=1.0).to_dict()) == LogFrequency(power=1.0)
     True
     """
     from nmfamt import spectrogram_librosa as transforms
+    from nmfamt.log_frequency import LogFrequency
 
     known: dict[str, Any] = {"LogFrequency": LogFrequency} | {
         name: getattr(transforms, name) for name in transforms.__all__

@@ -137,8 +137,7 @@ class Mel:
         check_settings(self, counts=("n_fft", "n_mels"))
         if not 0 <= self.fmin < self.fmax <= self.sr / 2:
             raise NmfamtError(
-                f"fmin={self.fmin} and fmax={self.fmax} must satisfy "
-                f"0 <= fmin < fmax <= sr / 2 = {self.sr / 2}."
+                f"fmin={self.fmin} and fmax={self.fmax} must satisfy 0 <= fmin < fmax <= sr / 2 = {self.sr / 2}."
             )
         if self.n_mels > self.n_fft or not _mel_filters(self).any(axis=1).all():
             edges = _mel_edges(self)
@@ -339,9 +338,7 @@ def _check_filters(settings: CQT | VQT, gamma: float | None) -> None:
         )
 
 
-def _filter_shapes(
-    settings: CQT | VQT, gamma: float | None
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _filter_shapes(settings: CQT | VQT, gamma: float | None) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the length in samples and the upper end in Hz of every filter, as librosa has them."""
     ratio = 4.0 ** (1 / settings.bins_per_octave)
     alpha = (ratio - 1) / (ratio + 1)  # relative bandwidth
@@ -352,9 +349,7 @@ def _filter_shapes(
     return lengths, freqs * (1 + 0.5 * hann_bandwidth * alpha) + 0.5 * extra
 
 
-def _filtered(
-    blocks: Iterable[FloatArray], settings: CQT | VQT, gamma: float | None
-) -> Iterator[Spectrogram]:
+def _filtered(blocks: Iterable[FloatArray], settings: CQT | VQT, gamma: float | None) -> Iterator[Spectrogram]:
     """Compute a variable-Q spectrogram of a stream."""
     hop = settings.hop_length
     lead = -(-_reach(settings, gamma) // hop)  # frames of context

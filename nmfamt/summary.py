@@ -70,9 +70,7 @@ class Summary:
             std, low, high = (statistic[f"{key}_f1"] for statistic in (self.std, self.low, self.high))
             spread = "    -  -" if np.isnan(std) else f"{std:5.3f}  {low:.3f} to {high:.3f}"
             lines.append(f"{title:23} {precision:9.3f} {recall:7.3f} {f1:6.3f}  {spread}")
-        accuracy, bias, deviation = (
-            self.mean[n] for n in ("frame_accuracy", "onset_bias", "onset_deviation")
-        )
+        accuracy, bias, deviation = (self.mean[n] for n in ("frame_accuracy", "onset_bias", "onset_deviation"))
         lines.append(f"frame accuracy {accuracy:.3f}")
         if np.isnan(bias):
             lines.append("onsets: none matched")
@@ -81,9 +79,7 @@ class Summary:
         return "\n".join(lines)
 
 
-def summarize(
-    scores: Sequence[Scores], *, level: float = 0.95, n_resamples: int = 10_000, seed: int = 0
-) -> Summary:
+def summarize(scores: Sequence[Scores], *, level: float = 0.95, n_resamples: int = 10_000, seed: int = 0) -> Summary:
     """Average scores over pieces.
 
     Parameters
@@ -116,9 +112,7 @@ def summarize(
     0.5
     """
     if not scores or not 0 < level < 1:
-        raise NmfamtError(
-            f"{len(scores)} scores at level {level}: give one at least, and a level such as 0.95."
-        )
+        raise NmfamtError(f"{len(scores)} scores at level {level}: give one at least, and a level such as 0.95.")
     statistics: dict[str, list[float]] = {}
     for field in fields(Scores):
         values = np.array([getattr(score, field.name) for score in scores], dtype=np.float64)
@@ -140,9 +134,7 @@ def _statistics(values: NDArray[np.float64], level: float, n_resamples: int, see
     return [float(number) for number in (values.mean(), values.std(ddof=1), *limits)]
 
 
-def pair_files(
-    references: str | os.PathLike[str], estimates: str | os.PathLike[str]
-) -> list[tuple[Path, Path]]:
+def pair_files(references: str | os.PathLike[str], estimates: str | os.PathLike[str]) -> list[tuple[Path, Path]]:
     """Pair the note files of two folders by their stems.
 
     Parameters
@@ -186,9 +178,7 @@ def pair_files(
         )
     extra = sorted(by_stem[1].keys() - by_stem[0].keys())
     if extra:
-        warnings.warn(
-            f"No reference for {', '.join(map(repr, extra))}: left out.", NmfamtWarning, stacklevel=2
-        )
+        warnings.warn(f"No reference for {', '.join(map(repr, extra))}: left out.", NmfamtWarning, stacklevel=2)
     return [(by_stem[0][stem], by_stem[1][stem]) for stem in sorted(by_stem[0])]
 
 
@@ -201,12 +191,8 @@ def _note_files(folder: str | os.PathLike[str]) -> dict[str, Path]:
         if path.suffix.lower() not in note_files.SUFFIXES or path.name.startswith("."):
             continue
         if path.stem in found:
-            raise NmfamtError(
-                f"{name} holds {found[path.stem].name!r} and {path.name!r}: take one of them away."
-            )
+            raise NmfamtError(f"{name} holds {found[path.stem].name!r} and {path.name!r}: take one of them away.")
         found[path.stem] = path
     if not found:
-        raise NmfamtError(
-            f"{name} holds no notes: files should end in one of {', '.join(note_files.SUFFIXES)}."
-        )
+        raise NmfamtError(f"{name} holds no notes: files should end in one of {', '.join(note_files.SUFFIXES)}.")
     return found

@@ -62,9 +62,7 @@ def estimate_tempo(
     beats = np.zeros(0)
     if len(y) > _SR:  # less than a second has no beat, and is too short for librosa
         strength = librosa.onset.onset_strength(y=y, sr=_SR, hop_length=_HOP_LENGTH)
-        _, beats = librosa.beat.beat_track(
-            onset_envelope=strength, sr=_SR, hop_length=_HOP_LENGTH, units="time"
-        )
+        _, beats = librosa.beat.beat_track(onset_envelope=strength, sr=_SR, hop_length=_HOP_LENGTH, units="time")
     if len(beats) < _MIN_BEATS:
         warnings.warn(
             f"No beat is heard in {os.fspath(path)!r}: {_ASSUMED:.0f} beats per minute are assumed.",

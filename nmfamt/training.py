@@ -109,12 +109,22 @@ def learn_emission_model(
     counts = sum(sample.transitions for sample in samples)
     transitions = counts / counts.sum(axis=1, keepdims=True)
     return EmissionModel(
-        onset=_binary(onset), timing=timing, velocity=loud, frame=frame, transitions=transitions, info=info or {}
+        onset=_binary(onset),
+        timing=timing,
+        velocity=loud,
+        frame=frame,
+        transitions=transitions,
+        info=info or {},
     )
 
 
 def label_candidates(
-    candidates: Candidates, times: NDArray[np.float64], pitches: NDArray[np.float64], notes: Notes, *, tolerance: float
+    candidates: Candidates,
+    times: NDArray[np.float64],
+    pitches: NDArray[np.float64],
+    notes: Notes,
+    *,
+    tolerance: float,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Say which candidates are onsets.
 
@@ -167,9 +177,7 @@ def _sample(activation: PitchActivation, notes: Notes, tolerance: float) -> _Sam
     levels = Levels.of(activation)
     candidates = find_candidates(levels)
     times = activation.times[0] + (candidates.frames + candidates.offsets) * activation.hop - activation.latency
-    truth, note = label_candidates(
-        candidates, times, activation.pitches[candidates.rows], notes, tolerance=tolerance
-    )
+    truth, note = label_candidates(candidates, times, activation.pitches[candidates.rows], notes, tolerance=tolerance)
     late = times - notes.intervals[note, 0] if len(notes) else np.zeros(len(times))
     frames, states, transitions = _frame_sample(levels, activation, candidates, note, notes)
     return _Sample(
@@ -191,7 +199,10 @@ def _frame_sample(
     silence, attack, sustain, release = range(len(STATES))
     transitions = np.full((4, 4), 1e-3)
     transitions[attack] = np.eye(len(STATES))[sustain]
-    frames, states = [np.zeros((0, len(frame_feature_names())), dtype=np.float32)], [np.zeros(0, dtype=np.int64)]
+    frames, states = (
+        [np.zeros((0, len(frame_feature_names())), dtype=np.float32)],
+        [np.zeros(0, dtype=np.int64)],
+    )
     n_frames = len(activation.times)
     for k, i in enumerate(true.tolist()):
         row, first = int(candidates.rows[i]), int(candidates.frames[i])

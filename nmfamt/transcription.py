@@ -175,7 +175,9 @@ def transcribe(
 
     Returns
     -------
+
     Notes
+    -----
         With ``info`` saying which version, dictionary and settings made them.
 
     Raises
@@ -330,9 +332,7 @@ class _Recording:
             path = source
             facts = audio.info(path)
             duration = min(end if end is not None else facts.duration, facts.duration) - start
-            return cls(
-                lambda: audio.blocks(path, sr=settings.sr, start=start, end=end), settings, facts.sr, duration
-            )
+            return cls(lambda: audio.blocks(path, sr=settings.sr, start=start, end=end), settings, facts.sr, duration)
         if sr is None:
             raise NmfamtError("Audio given as an array needs its sample rate: transcribe(y, sr=44100).")
         y = audio.check(source)

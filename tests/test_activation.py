@@ -82,9 +82,7 @@ def test_saving_and_loading_is_the_identity(tmp_path):
 
 
 def test_no_rows_and_no_frames_can_be_saved(tmp_path):
-    empty = activation(
-        values=np.zeros((3, 0)), onsets=np.zeros((3, 0)), times=np.zeros(0), evidence={}, level=0.0
-    )
+    empty = activation(values=np.zeros((3, 0)), onsets=np.zeros((3, 0)), times=np.zeros(0), evidence={}, level=0.0)
     empty.save(tmp_path / "a.npz")
     assert_same(PitchActivation.load(tmp_path / "a.npz"), empty)
 

@@ -16,8 +16,8 @@ import soundfile
 from nmfamt.dictionary import load_dictionary
 from nmfamt.evaluation import evaluate
 from nmfamt.learning import learn_dictionary
+from nmfamt.log_frequency import LogFrequency
 from nmfamt.notes import Notes
-from nmfamt.spectrogram import LogFrequency
 
 HEADER = "onset,offset,pitch,velocity,confidence,instrument"
 
@@ -98,17 +98,13 @@ BAD_RECORDINGS = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("name", "make", "message"), BAD_RECORDINGS, ids=[case[0] for case in BAD_RECORDINGS]
-)
+@pytest.mark.parametrize(("name", "make", "message"), BAD_RECORDINGS, ids=[case[0] for case in BAD_RECORDINGS])
 def test_recordings_that_are_refused(refused, here, name, make, message):
     make(here / name)
     refused(message, "transcribe", name, "--dictionary", "formula.npz")
 
 
-@pytest.mark.parametrize(
-    ("name", "make", "message"), BAD_RECORDINGS, ids=[case[0] for case in BAD_RECORDINGS]
-)
+@pytest.mark.parametrize(("name", "make", "message"), BAD_RECORDINGS, ids=[case[0] for case in BAD_RECORDINGS])
 def test_recordings_that_have_no_activation(refused, here, name, make, message):
     make(here / name)
     message = "is a folder" if name == "folder" else message
@@ -163,9 +159,7 @@ BAD_DICTIONARIES = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("name", "make", "message"), BAD_DICTIONARIES, ids=[case[0] for case in BAD_DICTIONARIES]
-)
+@pytest.mark.parametrize(("name", "make", "message"), BAD_DICTIONARIES, ids=[case[0] for case in BAD_DICTIONARIES])
 def test_dictionaries_that_are_refused(refused, here, name, make, message):
     make(here / name)
     refused(message, "transcribe", "song.wav", "--dictionary", name)
@@ -186,9 +180,7 @@ def test_dictionaries_of_different_settings(refused, instrument):
     other = learn_dictionary(instrument.notes, name="other", settings=LogFrequency(power=0.5))
     other.save("other.npz")
     both = ["--dictionary", "formula.npz", "--dictionary", "other.npz"]
-    refused(
-        r"was learned on LogFrequency\(.*learn them on the same settings", "transcribe", "song.wav", *both
-    )
+    refused(r"was learned on LogFrequency\(.*learn them on the same settings", "transcribe", "song.wav", *both)
 
 
 def test_the_same_dictionary_twice(refused):

@@ -19,8 +19,9 @@ from nmfamt.cli.jobs import in_processes
 from nmfamt.dictionary import load_dictionary
 from nmfamt.evaluation import evaluate
 from nmfamt.exceptions import NmfamtWarning
+from nmfamt.log_frequency import LogFrequency
 from nmfamt.notes import Notes
-from nmfamt.spectrogram import LogFrequency, settings_from_dict
+from nmfamt.spectrogram import settings_from_dict
 
 HEADER = "onset,offset,pitch,velocity,confidence,instrument"
 COMMANDS = ("transcribe", "learn", "evaluate", "dictionaries", "methods", "activation", "track")
@@ -55,9 +56,7 @@ def files(folder):
 
 
 def run_in_a_process(*args, **options):
-    return subprocess.run(
-        [sys.executable, "-m", "nmfamt", *map(str, args)], capture_output=True, text=True, **options
-    )
+    return subprocess.run([sys.executable, "-m", "nmfamt", *map(str, args)], capture_output=True, text=True, **options)
 
 
 # What it is
@@ -280,9 +279,7 @@ def test_tempo_moves_the_bars(nmfamt, here, transcribed, monkeypatch):
         return pretty_midi.PrettyMIDI(name).get_tempo_changes()[1][0]
 
     asked = []
-    monkeypatch.setattr(
-        "nmfamt.tempo.estimate_tempo", lambda path, **part: asked.append((path.name, part)) or 93.0
-    )
+    monkeypatch.setattr("nmfamt.tempo.estimate_tempo", lambda path, **part: asked.append((path.name, part)) or 93.0)
     for tempo in ("60", "auto"):
         nmfamt("transcribe", "song.wav", "-o", f"{tempo}.mid", "--tempo", tempo, "--end", "2")
     assert bpm("60.mid") == pytest.approx(60, abs=1e-3)

@@ -119,9 +119,7 @@ def test_scaling_everything_scales_by_a_power(beta):
 def test_transposed_arrays_will_do(beta):
     arrays = problem()
     transposed = [np.ascontiguousarray(array.T).T for array in arrays]
-    np.testing.assert_array_equal(
-        deletion_loss(*transposed, STARTS, beta), deletion_loss(*arrays, STARTS, beta)
-    )
+    np.testing.assert_array_equal(deletion_loss(*transposed, STARTS, beta), deletion_loss(*arrays, STARTS, beta))
 
 
 @each_beta

@@ -14,8 +14,9 @@ from nmfamt.dictionary import (
     load_dictionary,
 )
 from nmfamt.exceptions import NmfamtError
+from nmfamt.log_frequency import LogFrequency
 from nmfamt.pitch import pitch_to_hz
-from nmfamt.spectrogram import LogFrequency, Spectrogram
+from nmfamt.spectrogram import Spectrogram
 from nmfamt.spectrogram_librosa import STFT
 
 SHAPE = {"fmin": 100.0, "fmax": 800.0, "bins_per_octave": 4, "splits": (), "windows": (0.1,)}

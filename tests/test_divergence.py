@@ -23,9 +23,7 @@ def pair():
     return np.random.default_rng(0).uniform(0.1, 5.0, (2, 4, 6))
 
 
-@pytest.mark.parametrize(
-    ("beta", "expected"), [(2.0, 2.0), (1.0, 2 * np.log(0.5) + 2), (0.0, 0.5 - np.log(0.5) - 1)]
-)
+@pytest.mark.parametrize(("beta", "expected"), [(2.0, 2.0), (1.0, 2 * np.log(0.5) + 2), (0.0, 0.5 - np.log(0.5) - 1)])
 def test_worked_by_hand(beta, expected):
     assert beta_divergence(np.array([2.0]), np.array([4.0]), beta=beta) == pytest.approx(expected)
 
@@ -55,9 +53,7 @@ def test_it_is_zero_only_for_equals(pair, beta):
 @pytest.mark.parametrize("beta", BETAS)
 def test_scaling_both_scales_by_a_power(pair, beta):
     V, X = pair
-    assert beta_divergence(10 * V, 10 * X, beta=beta) == pytest.approx(
-        10**beta * beta_divergence(V, X, beta=beta)
-    )
+    assert beta_divergence(10 * V, 10 * X, beta=beta) == pytest.approx(10**beta * beta_divergence(V, X, beta=beta))
 
 
 @pytest.mark.parametrize("beta", BETAS)

@@ -38,22 +38,13 @@ def similar_notes(notes, seed):
 def test_a_perfect_transcription():
     notes = random_notes(0)
     scores = evaluate(notes, notes)
-    assert (
-        scores.frame_f1
-        == scores.onset_f1
-        == scores.offset_f1
-        == scores.velocity_f1
-        == scores.frame_accuracy
-        == 1
-    )
+    assert scores.frame_f1 == scores.onset_f1 == scores.offset_f1 == scores.velocity_f1 == scores.frame_accuracy == 1
     assert scores.onset_bias == scores.onset_deviation == 0
     assert scores.n_reference == scores.n_estimate == 60
 
 
 def test_counted_by_hand():
-    reference = Notes(
-        [[0.0, 1.0], [1.0, 2.0], [2.0, 3.0], [3.0, 4.0]], [60, 62, 64, 65], velocities=[20, 40, 60, 80]
-    )
+    reference = Notes([[0.0, 1.0], [1.0, 2.0], [2.0, 3.0], [3.0, 4.0]], [60, 62, 64, 65], velocities=[20, 40, 60, 80])
     estimate = Notes(
         [[0.04, 1.04], [0.98, 1.5], [2.1, 3.0]],  # right; offset wrong; onset wrong
         [60, 62, 64],
@@ -130,9 +121,7 @@ def test_notes_are_those_of_mir_eval(seed):
     expected = mir_eval.transcription_velocity.precision_recall_f1_overlap(
         *reference.to_mir_eval(), reference.velocities, *estimate.to_mir_eval(), estimate.velocities
     )
-    assert (scores.velocity_precision, scores.velocity_recall, scores.velocity_f1) == pytest.approx(
-        expected[:3]
-    )
+    assert (scores.velocity_precision, scores.velocity_recall, scores.velocity_f1) == pytest.approx(expected[:3])
     assert 0 < scores.velocity_f1 < scores.offset_f1
 
 
@@ -162,9 +151,7 @@ def test_nothing_against_nothing_is_right_and_against_something_wrong():
         warnings.simplefilter("error")
         right = evaluate(nothing, nothing)
         wrong = [evaluate(notes, nothing), evaluate(nothing, notes)]
-    assert (
-        right.frame_f1 == right.frame_accuracy == right.onset_f1 == right.offset_f1 == right.velocity_f1 == 1
-    )
+    assert right.frame_f1 == right.frame_accuracy == right.onset_f1 == right.offset_f1 == right.velocity_f1 == 1
     for scores in wrong:
         assert scores.frame_f1 == scores.frame_accuracy == scores.onset_f1 == scores.velocity_precision == 0
     assert right.to_dict()["onset_bias"] is None

@@ -6,11 +6,12 @@ import pytest
 from nmfamt.activation import PitchActivation
 from nmfamt.dictionary import Dictionary, combine_dictionaries
 from nmfamt.exceptions import NmfamtError
+from nmfamt.log_frequency import LogFrequency
 from nmfamt.multipitch import Factorization
 from nmfamt.multipitch.factorization import N_PARTIALS
 from nmfamt.nmf import activations, beta_divergence
 from nmfamt.pitch import pitch_to_hz
-from nmfamt.spectrogram import CHUNK_FRAMES, LogFrequency, Spectrogram
+from nmfamt.spectrogram import CHUNK_FRAMES, Spectrogram
 
 SHAPE = {"fmin": 60.0, "fmax": 7000.0, "bins_per_octave": 24, "splits": (500.0,), "windows": (0.12, 0.06)}
 SETTINGS = LogFrequency(**SHAPE)
@@ -156,9 +157,7 @@ def test_loss_is_what_the_divergence_rises_by_without_a_row():
 def test_permuting_templates_changes_nothing(seed):
     book, spectrogram = dictionary(), some_spectrogram()
     order = np.random.default_rng(seed).permutation(len(book.pitches))
-    shuffled = Dictionary(
-        book.W[:, order], book.pitches[order], book.stages[order], book.instruments[order], SETTINGS
-    )
+    shuffled = Dictionary(book.W[:, order], book.pitches[order], book.stages[order], book.instruments[order], SETTINGS)
     one, other = Factorization(book)(spectrogram), Factorization(shuffled)(spectrogram)
     np.testing.assert_array_equal(other.pitches, one.pitches)
     np.testing.assert_allclose(other.values, one.values, rtol=1e-3, atol=1e-6)

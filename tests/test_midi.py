@@ -132,9 +132,7 @@ def test_fractions_of_a_semitone_are_rounded():
 
 
 def test_overlapping_notes_of_one_pitch_are_both_kept():
-    notes = midi_to_notes(
-        notes_to_midi(Notes([[0, 2], [1, 3], [1, 4]], [60, 60, 62], velocities=[10, 20, 30]))
-    )
+    notes = midi_to_notes(notes_to_midi(Notes([[0, 2], [1, 3], [1, 4]], [60, 60, 62], velocities=[10, 20, 30])))
     assert notes.equals(Notes([[0, 1], [1, 3], [1, 4]], [60, 60, 62], velocities=[10, 20, 30]), tol=TICK)
 
 
@@ -159,9 +157,7 @@ def test_a_note_shorter_than_a_tick_lasts_one():
 
 
 def test_confidences_are_dropped():
-    assert midi_to_notes(notes_to_midi(Notes([[0, 1]], [60], confidences=[0.3]))).confidences.tolist() == [
-        1.0
-    ]
+    assert midi_to_notes(notes_to_midi(Notes([[0, 1]], [60], confidences=[0.3]))).confidences.tolist() == [1.0]
 
 
 def test_the_pedal_makes_the_round_trip_and_moves_nothing():

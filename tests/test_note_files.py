@@ -21,9 +21,7 @@ def notes():
         40 + np.arange(50) + 0.25,
         velocities=rng.integers(1, 128, 50),
         confidences=rng.uniform(0, 1, 50),
-        instruments=np.array(["piano", "flute, solo", 'so-called "santur"', "", "二胡"])[
-            rng.integers(0, 5, 50)
-        ],
+        instruments=np.array(["piano", "flute, solo", 'so-called "santur"', "", "二胡"])[rng.integers(0, 5, 50)],
         pedal=[[0.5, 1.5], [2.0, 3.0]],
         info={"version": "0.1.0", "dictionary": "piano", "settings": {"hop_length": 160}},
     )

@@ -38,10 +38,7 @@ def test_defaults():
     assert notes.confidences.tolist() == [1, 1]
     assert notes.instruments.tolist() == ["", ""]
     assert notes.pedal.shape == (0, 2)
-    assert (
-        Notes([[0, 1], [1, 2]], [60, 62], instruments="oboe", velocities=9).instruments.tolist()
-        == ["oboe"] * 2
-    )
+    assert Notes([[0, 1], [1, 2]], [60, 62], instruments="oboe", velocities=9).instruments.tolist() == ["oboe"] * 2
 
 
 def test_dtypes(chord):

@@ -38,9 +38,7 @@ print(json.dumps([time.perf_counter() - began, sorted(sys.modules)]))
 
 def import_in_a_fresh_interpreter() -> tuple[float, set[str]]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("COV_")}
-    answer = subprocess.run(
-        [sys.executable, "-c", PROBE], check=True, capture_output=True, text=True, env=environment
-    )
+    answer = subprocess.run([sys.executable, "-c", PROBE], check=True, capture_output=True, text=True, env=environment)
     seconds, modules = json.loads(answer.stdout)
     return seconds, set(modules)
 

@@ -7,9 +7,7 @@ from nmfamt.exceptions import NmfamtError
 from nmfamt.pitch import hz_to_pitch, name_to_pitch, pitch_to_hz, pitch_to_name
 
 
-@pytest.mark.parametrize(
-    ("pitch", "hz"), [(69, 440.0), (57, 220.0), (21, 27.5), (60, 261.6255653), (108, 4186.009)]
-)
+@pytest.mark.parametrize(("pitch", "hz"), [(69, 440.0), (57, 220.0), (21, 27.5), (60, 261.6255653), (108, 4186.009)])
 def test_textbook_frequencies(pitch, hz):
     assert pitch_to_hz(pitch) == pytest.approx(hz)
     assert hz_to_pitch(hz) == pytest.approx(pitch)

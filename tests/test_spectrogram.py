@@ -6,12 +6,11 @@ import numpy as np
 import pytest
 
 from nmfamt.exceptions import NmfamtError
+from nmfamt.log_frequency import LogFrequency, _bands
 from nmfamt.pitch import pitch_to_hz
 from nmfamt.spectrogram import (
     CHUNK_FRAMES,
-    LogFrequency,
     Spectrogram,
-    _bands,
     bandwidth,
     measure_level,
     settings_from_dict,

@@ -34,9 +34,7 @@ def test_the_interval_is_that_of_the_mean():
     assert summary.low["onset_f1"] == pytest.approx(summary.mean["onset_f1"] - half, abs=0.01)
     assert summary.high["onset_f1"] == pytest.approx(summary.mean["onset_f1"] + half, abs=0.01)
     narrow = summarize(scores, level=0.5)
-    assert (
-        summary.low["onset_f1"] < narrow.low["onset_f1"] < narrow.high["onset_f1"] < summary.high["onset_f1"]
-    )
+    assert summary.low["onset_f1"] < narrow.low["onset_f1"] < narrow.high["onset_f1"] < summary.high["onset_f1"]
 
 
 def test_the_interval_depends_on_the_seed_alone():

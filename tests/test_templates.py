@@ -9,9 +9,9 @@ from nmfamt.templates.dictionary_card import ORIGINS
 from nmfamt.templates.make_dictionaries import RECIPES
 
 from nmfamt.dictionary import load_dictionary
+from nmfamt.log_frequency import LogFrequency
 from nmfamt.multipitch import Factorization
 from nmfamt.pitch import name_to_pitch, pitch_to_hz
-from nmfamt.spectrogram import LogFrequency
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
 NAMES = sorted(path.stem for path in TEMPLATES.glob("*.npz"))

@@ -98,6 +98,4 @@ def _show_method(
 
 
 def _wrapped(text: str, indent: str = "", first: str | None = None) -> str:
-    return textwrap.fill(
-        text, 88, initial_indent=indent if first is None else first, subsequent_indent=indent
-    )
+    return textwrap.fill(text, 88, initial_indent=indent if first is None else first, subsequent_indent=indent)

@@ -18,9 +18,7 @@ __all__ = ["evaluate"]
 
 
 def evaluate(
-    reference: Annotated[
-        Path, typer.Argument(metavar="REFERENCE", help="A file of notes, or a folder of them.")
-    ],
+    reference: Annotated[Path, typer.Argument(metavar="REFERENCE", help="A file of notes, or a folder of them.")],
     estimate: Annotated[
         Path,
         typer.Argument(metavar="ESTIMATE", help="The same as transcribed; in folders the stems pair them."),

@@ -132,9 +132,7 @@ def _check_folder(folder: Path) -> None:
     if not existing.is_dir():
         raise NmfamtError(f"{str(folder)!r} cannot be a folder, {str(existing)!r} is a file: name another.")
     if not os.access(existing, os.W_OK | os.X_OK):
-        raise NmfamtError(
-            f"{str(existing)!r} cannot be written to: name a folder with -o where you may write."
-        )
+        raise NmfamtError(f"{str(existing)!r} cannot be written to: name a folder with -o where you may write.")
 
 
 def check_target(target: Path, *, overwrite: bool) -> None:

@@ -68,9 +68,7 @@ def activation(
 
 def track(
     source: Annotated[Path, typer.Argument(metavar="A.npz", help="What `nmfamt activation` wrote.")],
-    output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="OUT", help="The file of notes to write.")
-    ],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="OUT", help="The file of notes to write.")],
     method: MethodName = DEFAULT,
     format: Format = None,
     sensitivity: Sensitivity = None,

@@ -107,9 +107,7 @@ def in_processes(
             try:
                 outcome: Outcome[Result] = future.result()
             except BrokenProcessPool:
-                outcome = Outcome(
-                    None, "Its process was killed, perhaps for want of memory: give a lower --jobs."
-                )
+                outcome = Outcome(None, "Its process was killed, perhaps for want of memory: give a lower --jobs.")
             yield futures[future], outcome
     except BaseException:
         pool.shutdown(wait=False, cancel_futures=True)

@@ -41,23 +41,15 @@ def learn(
     ] = None,
     settings: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FILE", help="The spectrogram to learn on, in JSON as `dictionaries show` prints it."
-        ),
+        typer.Option(metavar="FILE", help="The spectrogram to learn on, in JSON as `dictionaries show` prints it."),
     ] = None,
     components: Annotated[int, typer.Option(min=2, metavar="N", help="Templates for each pitch.")] = 3,
-    pitch_from: Annotated[
-        PitchFrom, typer.Option(help="What says which note a file holds.")
-    ] = PitchFrom.name,
+    pitch_from: Annotated[PitchFrom, typer.Option(help="What says which note a file holds.")] = PitchFrom.name,
     music: Annotated[
         list[Path] | None,
-        typer.Option(
-            metavar="AUDIO", help="A recording whose notes are known. Repeat it, with its --labels."
-        ),
+        typer.Option(metavar="AUDIO", help="A recording whose notes are known. Repeat it, with its --labels."),
     ] = None,
-    labels: Annotated[
-        list[Path] | None, typer.Option(metavar="MIDI|TSV", help="The notes of a --music.")
-    ] = None,
+    labels: Annotated[list[Path] | None, typer.Option(metavar="MIDI|TSV", help="The notes of a --music.")] = None,
     overwrite: Overwrite = False,
     debug: Debug = False,
 ) -> None:
@@ -95,9 +87,7 @@ def learn(
 
 def _check_sources(*, n_notes: int, n_music: int, n_labels: int) -> None:
     if n_music != n_labels:
-        raise typer.BadParameter(
-            f"{n_music} --music and {n_labels} --labels were given: each needs the other."
-        )
+        raise typer.BadParameter(f"{n_music} --music and {n_labels} --labels were given: each needs the other.")
     if bool(n_notes) == bool(n_music):
         raise typer.BadParameter("Give either single notes, NOTES, or pairs of --music and --labels.")
 

@@ -86,9 +86,7 @@ def parse_frequency(text: str) -> float:
     try:
         return pitch_to_hz(name_to_pitch(text))
     except NmfamtError:
-        return number(
-            0, 1e6, "a frequency in Hz, such as 27.5, or a note, such as A0 or Bb3", inclusive=False
-        )(text)
+        return number(0, 1e6, "a frequency in Hz, such as 27.5, or a note, such as A0 or Bb3", inclusive=False)(text)
 
 
 def check_spans(*, fmin: float | None, fmax: float | None, start: float, end: float | None) -> None:
@@ -129,15 +127,11 @@ End = Annotated[
 ]
 Fmax = Annotated[
     float | None,
-    typer.Option(
-        metavar="HZ|NOTE", parser=parse_frequency, help="The highest note to look for, as C8 or 4186."
-    ),
+    typer.Option(metavar="HZ|NOTE", parser=parse_frequency, help="The highest note to look for, as C8 or 4186."),
 ]
 Fmin = Annotated[
     float | None,
-    typer.Option(
-        metavar="HZ|NOTE", parser=parse_frequency, help="The lowest note to look for, as A0 or 27.5."
-    ),
+    typer.Option(metavar="HZ|NOTE", parser=parse_frequency, help="The lowest note to look for, as A0 or 27.5."),
 ]
 Format = Annotated[
     FormatName | None,

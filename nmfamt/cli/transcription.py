@@ -74,13 +74,10 @@ def transcribe(
         typer.Option(
             metavar="BPM|auto",
             callback=_tempo,
-            help="Where a score editor puts the bars of a MIDI file; auto listens for the beat. "
-            "By default 120.",
+            help="Where a score editor puts the bars of a MIDI file; auto listens for the beat. By default 120.",
         ),
     ] = None,
-    jobs: Annotated[
-        int, typer.Option(min=1, metavar="N", help="How many recordings to work on at once.")
-    ] = 1,
+    jobs: Annotated[int, typer.Option(min=1, metavar="N", help="How many recordings to work on at once.")] = 1,
     skip_existing: Annotated[
         bool, typer.Option("--skip-existing", help="Leave out recordings whose notes are there already.")
     ] = False,
@@ -145,9 +142,7 @@ def announce(notes: "Notes", source: Path, target: Path, format: str) -> None:
     say(f"Wrote {target}: {count}, {low} to {high}")
 
 
-def _waiting(
-    planned: Sequence[Job], failures: list[Failure], *, skip_existing: bool, overwrite: bool
-) -> list[Job]:
+def _waiting(planned: Sequence[Job], failures: list[Failure], *, skip_existing: bool, overwrite: bool) -> list[Job]:
     """Return what is left to do; what may not be replaced is a failure, or skipped."""
     waiting = []
     for job in planned:
@@ -193,9 +188,7 @@ def _outcomes(
     """Do the work on every job, showing how far it is."""
     if n_processes > 1 and len(waiting) > 1:
         show(f"{len(waiting)} recordings", 0.0)
-        for done, (index, outcome) in enumerate(
-            in_processes(work, waiting, n_processes=n_processes), start=1
-        ):
+        for done, (index, outcome) in enumerate(in_processes(work, waiting, n_processes=n_processes), start=1):
             show(f"{len(waiting)} recordings", done)
             yield waiting[index], outcome
         return
@@ -212,11 +205,7 @@ def _settle(job: Job, outcome: Outcome[_Transcription], *, overwrite: bool, debu
     """Write what was found, or return why not."""
     for warning in outcome.warnings:
         say(f"Warning: {warning}")
-    last = (
-        outcome
-        if outcome.result is None
-        else attempt(partial(_write, outcome.result, overwrite=overwrite), job)
-    )
+    last = outcome if outcome.result is None else attempt(partial(_write, outcome.result, overwrite=overwrite), job)
     if not last.error:
         return []
     if debug:

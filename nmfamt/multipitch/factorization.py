@@ -103,9 +103,7 @@ class Factorization:
         # A recording at a low rate says nothing about the bins above its band: they are left out, not silent.
         held = spectrogram.freqs <= spectrogram.bandwidth
         V, W = (spectrogram.S, W) if held.all() else (spectrogram.S[held], np.ascontiguousarray(W[held]))
-        H = activations(
-            V, W, beta=self.beta, max_iter=self.max_iter, tol=self.tol, relaxation=self.relaxation
-        ).H
+        H = activations(V, W, beta=self.beta, max_iter=self.max_iter, tol=self.tol, relaxation=self.relaxation).H
         attack = (self.dictionary.stages == "attack")[rows.order]
         values = rows.add(H)
         return PitchActivation(

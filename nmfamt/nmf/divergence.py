@@ -49,9 +49,7 @@ def beta_divergence(V: NDArray[Any], X: NDArray[Any], *, beta: float, axis: int 
     if V.shape != X.shape:
         raise NmfamtError(f"V has shape {V.shape}, but X has {X.shape}: a model has the shape of its data.")
     if not 0 <= beta <= 2:
-        raise NmfamtError(
-            f"beta={beta} must lie in [0, 2]: 0 Itakura-Saito, 1 Kullback-Leibler, 2 Euclidean."
-        )
+        raise NmfamtError(f"beta={beta} must lie in [0, 2]: 0 Itakura-Saito, 1 Kullback-Leibler, 2 Euclidean.")
     if beta == 2:
         terms = 0.5 * (V - X) ** 2
     elif beta == 1:

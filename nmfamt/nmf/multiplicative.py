@@ -116,8 +116,7 @@ def activations(
         raise NmfamtError(f"relaxation={relaxation} must lie in [1, 2): 1 is the plain update.")
     if max_iter < 0 or check_every < 1 or not tol >= 0:
         raise NmfamtError(
-            f"max_iter={max_iter} must be at least 0, check_every={check_every} at least 1, "
-            f"tol={tol} not negative."
+            f"max_iter={max_iter} must be at least 0, check_every={check_every} at least 1, tol={tol} not negative."
         )
     dtype = V.dtype if V.dtype in (np.float32, np.float64) else np.dtype(np.float64)
     V = V.astype(dtype, copy=False)
@@ -141,9 +140,7 @@ def _check(V: FloatArray, W: FloatArray, beta: float) -> None:
             f"V has shape {V.shape} and W {W.shape}: both need two axes and the same number of bins (rows)."
         )
     if not 0 <= beta <= 2:
-        raise NmfamtError(
-            f"beta={beta} must lie in [0, 2]: 0 Itakura-Saito, 1 Kullback-Leibler, 2 Euclidean."
-        )
+        raise NmfamtError(f"beta={beta} must lie in [0, 2]: 0 Itakura-Saito, 1 Kullback-Leibler, 2 Euclidean.")
     for name, values in (("V", V), ("W", W)):
         if values.size and not (np.isfinite(values.sum()) and values.min() >= 0):
             raise NmfamtError(f"{name} has negative, NaN or infinite values; magnitudes are finite and >= 0.")

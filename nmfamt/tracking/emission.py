@@ -117,9 +117,7 @@ class Polynomial:
         return {
             "names": list(self.names),
             "interacting": list(self.interacting),
-            **{
-                name: _rounded(getattr(self, name)) for name in ("mean", "scale", "intercept", "weights", "products")
-            },
+            **{name: _rounded(getattr(self, name)) for name in ("mean", "scale", "intercept", "weights", "products")},
         }
 
     @classmethod
@@ -161,7 +159,11 @@ class EmissionModel:
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
         """Write the model as JSON, whole or not at all."""
-        values: dict[str, Any] = {"format": _FORMAT, "info": self.info, "transitions": _rounded(self.transitions)}
+        values: dict[str, Any] = {
+            "format": _FORMAT,
+            "info": self.info,
+            "transitions": _rounded(self.transitions),
+        }
         for name in ("onset", "timing", "velocity", "frame"):
             values[name] = getattr(self, name).to_dict()
         with atomic_path(Path(path), overwrite=overwrite) as temporary:
@@ -181,9 +183,7 @@ class EmissionModel:
             if values["format"] > _FORMAT:
                 raise NmfamtError(f"{path} is of format {values['format']}, newer than {_FORMAT}: upgrade nmfamt.")
             return cls(
-                **{
-                    name: Polynomial.from_dict(values[name]) for name in ("onset", "timing", "velocity", "frame")
-                },
+                **{name: Polynomial.from_dict(values[name]) for name in ("onset", "timing", "velocity", "frame")},
                 transitions=np.asarray(values["transitions"], dtype=np.float64),
                 info=dict(values["info"]),
             )

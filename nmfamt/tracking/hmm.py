@@ -92,7 +92,9 @@ class HMMTracker:
 
         Returns
         -------
+
         Notes
+        -----
             With confidences; in ``info``, what made them.
 
         Raises
@@ -135,9 +137,7 @@ class HMMTracker:
             "model": (self.model or default_model()).info.get("name", "unnamed"),
         }
 
-    def _window(
-        self, window: PitchActivation, first: int, last: int, model: EmissionModel, hmm: Any
-    ) -> Notes | None:
+    def _window(self, window: PitchActivation, first: int, last: int, model: EmissionModel, hmm: Any) -> Notes | None:
         """Return the notes whose onsets are found in the frames `first` to `last` (excluded) of a window."""
         levels = Levels.of(window)
         candidates = find_candidates(levels)
