@@ -175,9 +175,7 @@ def transcribe(
 
     Returns
     -------
-
-    Notes
-    -----
+    notes : Notes
         With ``info`` saying which version, dictionary and settings made them.
 
     Raises

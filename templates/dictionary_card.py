@@ -67,9 +67,7 @@ _LIMITS = {
         "twice. Distance, reverberation and una corda are not in it."
     ),
     **dict.fromkeys(("violin", "viola", "cello", "double_bass"), _BOWED),
-    **dict.fromkeys(
-        ("flute", "piccolo", "oboe", "clarinet", "bassoon", "horn", "trumpet", "trombone", "tuba"), _BLOWN
-    ),
+    **dict.fromkeys(("flute", "piccolo", "oboe", "clarinet", "bassoon", "horn", "trumpet", "trombone", "tuba"), _BLOWN),
     **dict.fromkeys(("alto_saxophone", "tenor_saxophone"), _BLOWN),
     "guitar": "A nylon-string guitar, plucked; steel strings, pick-ups and strumming noises are not in it.",
     "organ": "One registration of a church organ, with its mixtures; other stops look different.",

@@ -80,9 +80,7 @@ def make_dictionary(name: str, *, cache: Path, data: Path) -> Dictionary:
     dictionaries = []
     for source, found in notes.items():
         learned = learn_dictionary(found, name=source, n_components=N_COMPONENTS)
-        dictionaries.append(
-            fill_pitches(learned, n_components=N_COMPONENTS, low=min(pitches), high=max(pitches))
-        )
+        dictionaries.append(fill_pitches(learned, n_components=N_COMPONENTS, low=min(pitches), high=max(pitches)))
     averaged = average_dictionaries(dictionaries, name=name, instrument=name)
     return replace(averaged, info={**averaged.info, "soundfonts_alike": _likeness(dictionaries)})
 

@@ -129,6 +129,11 @@ def _rendered(cache: Path, entry: dict[str, object], *, own: bool) -> Recording:
     return Factorization(dictionary)(spectrogram), notes
 
 
+LICENCES = (
+    "MAPS (Emiya, Badeau & David 2010, research use) taught these weights only: no sound and no spectrum of it is in "
+    "them; likewise renders of ASAP performances (CC BY-NC-SA 4.0) with FluidR3 and MuseScore General (MIT)"
+)
+
 CARD = """# tracker
 
 The emission model of `HMMTracker`: which candidates are onsets, how late they are found, how loud they were, and
@@ -138,7 +143,7 @@ which frames of a note still sound. {n_terms} weights, all named: `default_model
 |---|---|
 | made | {made}, by `python templates/make_tracker.py --cache CACHE` |
 | learned from | {learned_from} |
-| licences | MAPS (Emiya, Badeau & David 2010, research use) taught these weights only, no sound and no spectrum of it is in them; renders of ASAP performances (CC BY-NC-SA 4.0) with FluidR3 and MuseScore General (MIT), likewise |
+| licences | {licences} |
 | not to be evaluated on | the {n_pieces} software-piano excerpts, the ASAP excerpts of `templates/corpus.py` |
 | may be evaluated on | ENSTDkCl and ENSTDkAm: neither the rooms nor any piece played there was heard |
 | scores | `benchmarks/results`, and the table in the README |
@@ -166,6 +171,7 @@ def card(model: EmissionModel, *, made: date) -> str:
         n_terms=sum(part.weights.size + part.intercept.size for part in parts)
         + sum(len(part.interacting) * (len(part.interacting) + 1) // 2 * part.weights.shape[1] for part in parts),
         made=made.isoformat(),
+        licences=LICENCES,
         learned_from="; ".join(f"{count} × {group}" for group, count in counts.items()),
         n_pieces=counts["software pianos, shipped piano"],
         terms="\n".join(f"| {weight:+.2f} | `{name}` |" for name, weight in model.onset.terms()[:25]),

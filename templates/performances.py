@@ -233,9 +233,7 @@ def _as_midi(excerpt: Excerpt, program: int) -> pretty_midi.PrettyMIDI:
     """Return the excerpt as a MIDI object with ticks of 0.1 ms."""
     midi = pretty_midi.PrettyMIDI(resolution=5000, initial_tempo=120)
     track = pretty_midi.Instrument(program)
-    for (onset, offset), pitch, velocity in zip(
-        excerpt.intervals, excerpt.pitches, excerpt.velocities, strict=True
-    ):
+    for (onset, offset), pitch, velocity in zip(excerpt.intervals, excerpt.pitches, excerpt.velocities, strict=True):
         track.notes.append(pretty_midi.Note(int(velocity), int(pitch), onset, offset))
     for time, value in excerpt.pedal:
         track.control_changes.append(pretty_midi.ControlChange(_SUSTAIN, int(value), time))

@@ -75,8 +75,7 @@ def render_performances(soundfonts: dict[str, Path], midi: Path, cache: Path, *,
         )
         print(f"{performance.stem}: {n_notes} notes", file=sys.stderr)
         entries.append(
-            {"file": performance.stem, "program": instrument.program, "n_notes": n_notes}
-            | asdict(performance)
+            {"file": performance.stem, "program": instrument.program, "n_notes": n_notes} | asdict(performance)
         )
         index.write_text(json.dumps(entries, indent=1))
 

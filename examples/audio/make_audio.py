@@ -121,9 +121,7 @@ def perform(piece: Piece) -> pretty_midi.PrettyMIDI:
         for token in score.split():
             pitch, _, length = token.partition(":")
             units = float(length or 1)
-            onset, offset = (
-                0.3 + piece.unit * _breathe(beat, phase) for beat in (position, position + 0.93 * units)
-            )
+            onset, offset = (0.3 + piece.unit * _breathe(beat, phase) for beat in (position, position + 0.93 * units))
             position += units
             if pitch == REST:
                 continue
@@ -144,9 +142,7 @@ def main() -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--fluidr3", type=Path, default=Path("/usr/share/sounds/sf2/FluidR3_GM.sf2"))
-    parser.add_argument(
-        "--musescore", type=Path, default=Path("/usr/share/sounds/sf3/MuseScore_General_Full.sf3")
-    )
+    parser.add_argument("--musescore", type=Path, default=Path("/usr/share/sounds/sf3/MuseScore_General_Full.sf3"))
     parser.add_argument("-o", "--out", type=Path, default=Path(__file__).parent, help="folder")
     options = parser.parse_args()
     for piece in PIECES:

@@ -73,6 +73,9 @@ def reporting(debug: bool) -> Iterator[None]:
         except (typer.Exit, typer.BadParameter, BrokenPipeError):
             raise
         except KeyboardInterrupt:
+            # Where an interrupt met code that runs in exec, as dataclasses are made, CPython would later die of
+            # the signal although it was caught, unless another exec ends well.
+            exec("")
             say("Interrupted.")
             raise typer.Exit(130) from None
         except Exception as error:

@@ -92,9 +92,7 @@ class HMMTracker:
 
         Returns
         -------
-
-        Notes
-        -----
+        notes : Notes
             With confidences; in ``info``, what made them.
 
         Raises
