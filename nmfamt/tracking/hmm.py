@@ -28,18 +28,19 @@ from nmfamt.notes import Notes
 from nmfamt.tracking.emission import STATES, EmissionModel, default_model
 from nmfamt.tracking.events import Candidates, find_candidates, onset_feature_names, onset_features
 from nmfamt.tracking.frames import frame_feature_names, frame_features
-from nmfamt.tracking.levels import CONTEXT, Levels
+from nmfamt.tracking.levels import CONTEXT, FLOOR, Levels
 from nmfamt.tracking.windows import windows
 
 __all__ = ["HMMTracker"]
 
-LONGEST = 10.0
+LONGEST = 20.0
 """No note is followed for longer, in seconds."""
 
-CHUNK_FRAMES = 2000
-"""Frames whose notes are decided together; 20 s at a hop of 10 ms."""
+CHUNK_FRAMES = 4000
+"""Frames whose notes are decided together; 40 s at a hop of 10 ms."""
 
 _IMPOSSIBLE = -1e6
+_INAUDIBLE = np.log10(3 * FLOOR)
 
 FloatArray = NDArray[np.floating[Any]]
 
@@ -147,7 +148,7 @@ class HMMTracker:
         peaks = window.times[0] + (candidates.frames + candidates.offsets) * window.hop
         onsets = peaks - late - window.latency - self.action_delay
         kept = self._kept(candidates, confidences, onsets)
-        spans = _spans(candidates.select(kept), len(window.times), round(LONGEST / window.hop))
+        spans = _spans(candidates.select(kept), levels, round(LONGEST / window.hop))
         ours = [i for i, (_, start, _) in enumerate(spans) if first <= start < last]
         if not ours:
             return None
@@ -199,12 +200,19 @@ class HMMTracker:
         return np.array([first for _, first, _ in spans]) + sounding
 
 
-def _spans(candidates: Candidates, n_frames: int, longest: int) -> list[tuple[int, int, int]]:
-    """Return (row, first frame, frame after the last) of every note: up to the next onset of its row."""
+def _spans(candidates: Candidates, levels: Levels, longest: int) -> list[tuple[int, int, int]]:
+    """Return (row, first frame, frame after the last) of every note.
+
+    A note may last up to the next onset of its row, but not half a second longer than anything is heard there.
+    """
     spans = []
+    n_frames = levels.novelty.shape[1]
+    heard = levels.values > _INAUDIBLE
     for i, (row, start) in enumerate(zip(candidates.rows.tolist(), candidates.frames.tolist(), strict=True)):
         end = min(start + longest, n_frames)
         if i + 1 < len(candidates) and candidates.rows[i + 1] == row:
             end = min(end, int(candidates.frames[i + 1]))
+        silent = int(heard[row, start + CONTEXT : end + CONTEXT][::-1].argmax())
+        end = min(end, end - silent + 50)
         spans.append((row, start, end))
     return spans
