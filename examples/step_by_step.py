@@ -12,9 +12,10 @@ import nmfamt
 from nmfamt import audio
 from nmfamt.activation import PitchActivation
 from nmfamt.pitch import pitch_to_name
-from nmfamt.tracking.emission import Polynomial, default_model
+from nmfamt.tracking.emission import default_model
 from nmfamt.tracking.events import find_candidates, onset_features
 from nmfamt.tracking.levels import Levels
+from nmfamt.tracking.polynomial import Polynomial
 
 RECORDING = Path(__file__).parent / "audio" / "invention.flac"
 

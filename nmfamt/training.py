@@ -4,12 +4,10 @@ Labels decide what each candidate is: within `tolerance` of a labelled onset of 
 onset, the others say nothing (they are neither right nor wrong), and all candidates elsewhere are false. Frames between
 an onset and the next are sustain up to the labelled offset, release for the 0.2 s after it, then silence.
 
-The models are fitted by maximum likelihood with a squared penalty on the standardised weights; the logistic and
-softmax regressions by L-BFGS (D. C. Liu & J. Nocedal, "On the limited memory BFGS method for large scale
-optimization", Mathematical Programming 45, 1989), the timing and the velocity by ridge regression.
+How the models are fitted stands in `nmfamt.tracking.regression`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,10 +17,11 @@ from numpy.typing import NDArray
 from nmfamt.activation import PitchActivation
 from nmfamt.exceptions import NmfamtError
 from nmfamt.notes import Notes
-from nmfamt.tracking.emission import FRAME_STATES, STATES, EmissionModel, Polynomial
+from nmfamt.tracking.emission import FRAME_STATES, STATES, EmissionModel
 from nmfamt.tracking.events import Candidates, find_candidates, onset_feature_names, onset_features
 from nmfamt.tracking.frames import frame_feature_names, frame_features
 from nmfamt.tracking.levels import Levels
+from nmfamt.tracking.regression import fit_logistic, fit_ridge, fit_softmax, standardised
 
 __all__ = ["label_candidates", "learn_emission_model"]
 
@@ -43,7 +42,7 @@ FRAME_INTERACTIONS = (
 RELEASE = 0.2
 """Seconds after an offset that count as release."""
 
-_LONGEST_FRAMES = 1000
+_LONGEST_FRAMES = 1000  # of a note that are learned from
 
 FloatArray = NDArray[np.floating[Any]]
 
@@ -92,28 +91,27 @@ def learn_emission_model(
     late = np.concatenate([sample.late for sample in samples])
     velocity = np.concatenate([sample.velocity for sample in samples])
     known, true = truth >= 0, truth == 1
-    onset = _fit_softmax(_standard(X, onset_feature_names(), ONSET_INTERACTIONS), X[known], truth[known], 2, penalty)
-    timing = _fit_ridge(_standard(X, onset_feature_names()), X[true], late[true], penalty)
-    loud = _fit_ridge(_standard(X, onset_feature_names()), X[true], velocity[true], penalty)
-
+    names = onset_feature_names()
+    plain = standardised(X, names)
+    onset = fit_logistic(standardised(X, names, ONSET_INTERACTIONS), X[known], truth[known], penalty=penalty)
     F = np.concatenate([sample.frames for sample in samples])
     states = np.concatenate([sample.states for sample in samples])
     drawn = np.sort(rng.permutation(len(F))[:max_frames])
-    frame = _fit_softmax(
-        _standard(F[drawn], frame_feature_names(), FRAME_INTERACTIONS),
-        F[drawn],
-        states[drawn],
-        len(FRAME_STATES),
-        penalty,
+    F, states = F[drawn], states[drawn]
+    frame = fit_softmax(
+        standardised(F, frame_feature_names(), FRAME_INTERACTIONS),
+        F,
+        states,
+        n_classes=len(FRAME_STATES),
+        penalty=penalty,
     )
-    counts = sum(sample.transitions for sample in samples)
-    transitions = counts / counts.sum(axis=1, keepdims=True)
+    counts = np.sum([sample.transitions for sample in samples], axis=0)
     return EmissionModel(
-        onset=_binary(onset),
-        timing=timing,
-        velocity=loud,
+        onset=onset,
+        timing=fit_ridge(plain, X[true], late[true], penalty=penalty),
+        velocity=fit_ridge(plain, X[true], velocity[true], penalty=penalty),
         frame=frame,
-        transitions=transitions,
+        transitions=counts / counts.sum(axis=1, keepdims=True),
         info=info or {},
     )
 
@@ -217,66 +215,3 @@ def _frame_sample(
         path = np.array([silence, sustain, release])[state]
         np.add.at(transitions, (path[:-1], path[1:]), 1.0)
     return np.concatenate(frames), np.concatenate(states), transitions
-
-
-def _standard(X: FloatArray, names: Sequence[str], interacting: Sequence[str] = ()) -> Polynomial:
-    """Return a polynomial with the scaling of `X` and no weights yet."""
-    k = len(interacting)
-    return Polynomial(
-        names=tuple(names),
-        mean=X.mean(axis=0, dtype=np.float64),
-        scale=X.std(axis=0, dtype=np.float64) + 1e-6,
-        intercept=np.zeros(1),
-        weights=np.zeros((len(names), 1)),
-        interacting=tuple(interacting),
-        products=np.zeros((k, k, 1)),
-    )
-
-
-def _fit_ridge(polynomial: Polynomial, X: FloatArray, y: NDArray[np.float64], penalty: float) -> Polynomial:
-    """Fit a linear regression with a squared penalty."""
-    Z = polynomial.design(X).astype(np.float64)
-    centre, offset = Z.mean(axis=0), y.mean()
-    A = (Z - centre).T @ (Z - centre) + penalty * np.eye(Z.shape[1])
-    weights = np.linalg.solve(A, (Z - centre).T @ (y - offset))
-    return polynomial.with_terms(np.array([offset - centre @ weights]), weights[:, None])
-
-
-def _fit_softmax(
-    polynomial: Polynomial, X: FloatArray, y: NDArray[np.int64], n_classes: int, penalty: float
-) -> Polynomial:
-    """Fit a multinomial logistic regression with a squared penalty; the intercept is free."""
-    from scipy.optimize import minimize
-
-    Z = polynomial.design(X)
-    n_terms = Z.shape[1]
-    target = np.eye(n_classes, dtype=np.float32)[y]
-
-    def objective(parameters: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        B = parameters.reshape(n_terms + 1, n_classes)
-        scores = Z @ B[1:].astype(np.float32) + B[0].astype(np.float32)
-        scores -= scores.max(axis=1, keepdims=True)
-        total = np.exp(scores).sum(axis=1, keepdims=True)
-        likelihood = float((scores - np.log(total))[target > 0].sum(dtype=np.float64))
-        residual = np.exp(scores) / total - target
-        gradient = np.concatenate([residual.sum(axis=0, keepdims=True), Z.T @ residual]).astype(np.float64)
-        gradient[1:] += penalty * B[1:]
-        return -likelihood + 0.5 * penalty * float((B[1:] ** 2).sum()), gradient.ravel()
-
-    start = np.zeros((n_terms + 1) * n_classes)
-    best = minimize(objective, start, jac=True, method="L-BFGS-B", options={"maxiter": 300, "ftol": 1e-7})
-    B = best.x.reshape(n_terms + 1, n_classes)
-    return polynomial.with_terms(B[0], B[1:])
-
-
-def _binary(polynomial: Polynomial) -> Polynomial:
-    """Return the log-odds of the second of two classes."""
-    return Polynomial(
-        polynomial.names,
-        polynomial.mean,
-        polynomial.scale,
-        polynomial.intercept[1:] - polynomial.intercept[:1],
-        polynomial.weights[:, 1:] - polynomial.weights[:, :1],
-        polynomial.interacting,
-        polynomial.products[:, :, 1:] - polynomial.products[:, :, :1],
-    )

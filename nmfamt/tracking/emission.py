@@ -74,12 +74,12 @@ class EmissionModel:
         for name, n_outputs in _N_OUTPUTS.items():
             found = len(getattr(self, name).intercept)
             if found != n_outputs:
-                raise NmfamtError(f"the {name} model has {found} outputs, not {n_outputs}")
+                raise NmfamtError(f"the {name} model has {found} outputs, but needs {n_outputs}.")
         shape, n_states = self.transitions.shape, len(STATES)
         if shape != (n_states, n_states):
-            raise NmfamtError(f"transitions has shape {shape}, but there are {n_states} states")
+            raise NmfamtError(f"transitions has shape {shape}, but there are {n_states} states.")
         if not ((self.transitions >= 0).all() and np.allclose(self.transitions.sum(axis=1), 1)):
-            raise NmfamtError("the rows of transitions are no probabilities that sum to 1")
+            raise NmfamtError("the rows of transitions are no probabilities that sum to 1.")
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
         """Write the model as JSON, whole or not at all.
@@ -120,7 +120,8 @@ class EmissionModel:
                     info=dict(values["info"]),
                 )
         except _DAMAGE as error:
-            raise NmfamtError(f"{name} is not a tracker model ({type(error).__name__}: {error}).") from error
+            reason = f"{type(error).__name__}: {error}".rstrip(": .")
+            raise NmfamtError(f"{name} is not a tracker model ({reason}).") from error
         raise NmfamtError(
             f"{name} has format {values['format']}, newer than {_FORMAT}, the last one known: upgrade nmfamt."
         )
@@ -148,7 +149,7 @@ def default_model() -> EmissionModel:
     >>> model = default_model()
     >>> model.transitions.shape
     (4, 4)
-    >>> dict(model.onset.terms())["level+3"] > 0  # what sounds after the candidate speaks for it
+    >>> dict(model.onset.terms())["strength"] > 0  # the more a pitch rises, the more it is an onset
     True
     """
     return EmissionModel.load(str(files("nmfamt.templates") / "tracker.json"))

@@ -18,11 +18,10 @@ from nmfamt.tracking.levels import CONTEXT, FLOOR, N_PARTIALS, Levels, rows_of_i
 
 __all__ = ["Candidates", "find_candidates", "onset_feature_names", "onset_features"]
 
-_LAGS = (-25, -20, -16, -13, -10, -8, -7, -6, -5, -4, -3, -2, -1)
-_LAGS += (0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 18, 22, 27, 32, 38)
+_LAGS = (-25, -20, -16, -13, -10, *range(-8, 9), 10, 12, 15, 18, 22, 27, 32, 38)
 _ATTACK_LAGS = (-4, -3, -2, -1, 0, 1, 2, 3, 4, 5)
-_INTERVALS = (-36, -31, -28, -24, -19, -16, -12, -7, -5, -4, -3, -2, -1)
-_INTERVALS += (1, 2, 3, 4, 5, 7, 12, 16, 19, 24, 28, 31, 36)
+_UP = (1, 2, 3, 4, 5, 7, 12, 16, 19, 24, 28, 31, 36)
+_INTERVALS = (*(-interval for interval in reversed(_UP)), *_UP)
 _REGISTERS = (24, 36, 48, 60, 72, 84, 96, 108)
 _LOSS_LAGS = (-6, -3, 0, 3, 6, 12)
 
@@ -139,7 +138,7 @@ def onset_features(levels: Levels, candidates: Candidates) -> NDArray[np.float32
     pitch = levels.pitches[rows]
 
     def at(array: FloatArray, lags: Sequence[int]) -> FloatArray:
-        return array[rows[:, None], frames[:, None] + np.array(lags)]
+        return np.asarray(array[rows[:, None], frames[:, None] + np.array(lags)])
 
     neighbours = rows_of_intervals(pitch, _INTERVALS)
     loss = at(levels.loss, _LOSS_LAGS)
@@ -164,7 +163,7 @@ def _greatest(
     array: FloatArray, rows: NDArray[np.int64], frames: NDArray[np.int64], first: int, last: int
 ) -> FloatArray:
     """Return the maximum of ``array[rows, t]`` over the frames ``t`` from ``first`` to ``last`` around each frame."""
-    result = array[rows, frames[:, None] + first]
+    result: FloatArray = array[rows, frames[:, None] + first]
     for lag in range(first + 1, last + 1):
         np.maximum(result, array[rows, frames[:, None] + lag], out=result)
     return result

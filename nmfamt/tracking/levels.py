@@ -103,7 +103,7 @@ def rows_of_intervals(pitches: NDArray[np.float64], intervals: Sequence[int]) ->
     ndarray of int, shape (n_pitches, n_intervals)
     """
     rows = np.round(pitches).astype(np.int64)[:, None] + np.array(intervals) + _MARGIN
-    return np.clip(rows, 0, 127 + 2 * _MARGIN)
+    return np.asarray(np.clip(rows, 0, 127 + 2 * _MARGIN))
 
 
 def _logarithm(array: FloatArray) -> FloatArray:

@@ -49,7 +49,8 @@ class Polynomial:
 
     Examples
     --------
-    >>> square = Polynomial(("x",), np.zeros(1), np.ones(1), np.ones(1), np.full((1, 1), 2.0), ("x",), np.ones((1, 1, 1)))
+    >>> weights, products = np.full((1, 1), 2.0), np.ones((1, 1, 1))
+    >>> square = Polynomial(("x",), np.zeros(1), np.ones(1), np.ones(1), weights, ("x",), products)  # 1 + 2 x + x²
     >>> square(np.array([[-1.0], [2.0]]))
     array([[0.],
            [9.]])
@@ -71,13 +72,13 @@ class Polynomial:
         for name, shape in zip(_ARRAYS, shapes, strict=True):
             array = getattr(self, name)
             if array.shape != shape:
-                raise NmfamtError(f"{name} has shape {array.shape}, but {n} features and {k} interacting make {shape}")
+                raise NmfamtError(f"{name} has shape {array.shape}, but {n} features and {k} interacting make {shape}.")
             if not np.isfinite(array).all():
-                raise NmfamtError(f"{name} holds numbers that are not finite")
+                raise NmfamtError(f"{name} holds numbers that are not finite.")
         if not (self.scale > 0).all():
-            raise NmfamtError("scale holds numbers that are not positive")
+            raise NmfamtError("scale holds numbers that are not positive.")
         if unknown := set(self.interacting) - set(self.names):
-            raise NmfamtError(f"there are products of {', '.join(sorted(unknown))}, which are no features")
+            raise NmfamtError(f"there are products of {', '.join(sorted(unknown))}, which are no features.")
 
     def __call__(self, X: FloatArray) -> NDArray[np.float64]:
         """Evaluate the polynomial.

@@ -27,7 +27,7 @@ class NoteHMM(BaseHMM):  # type: ignore[misc]
     Examples
     --------
     >>> stay = np.array([[0.9, 0.1, 0, 0], [0, 0, 1.0, 0], [0, 0.1, 0.8, 0.1], [0.5, 0, 0, 0.5]])
-    >>> emissions = np.log([[1e-9, 1, 1e-9, 1e-9], [0.1, 1e-9, 0.8, 0.1], [0.2, 1e-9, 0.1, 0.7]])
+    >>> emissions = np.log([[1e-9, 1, 1e-9, 1e-9], [0.1, 1e-9, 0.8, 0.1], [0.05, 1e-9, 0.05, 0.9]])
     >>> NoteHMM(stay).sounding(emissions, [3])
     array([2])
     """
