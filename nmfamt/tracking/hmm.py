@@ -11,12 +11,12 @@ Departures:
    (`EmissionModel`), as in hybrid recognisers: H. Bourlard & N. Morgan, "Connectionist Speech Recognition", 1994. They
    are raised to the power `frame_weight`, because the evidence of neighbouring frames is far from independent.
 2. Since an attack is certain where it stands, the chain falls into independent pieces, one from each attack to the
-   next, at most `LONGEST` seconds: this is what lets the tracker run over a stream.
+   next, at most `LONGEST_FRAMES` long: this is what lets the tracker run over a stream.
 3. The probability of the onset is the confidence of the note; posteriors over all frames are never computed.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -33,14 +33,18 @@ from nmfamt.tracking.windows import windows
 
 __all__ = ["HMMTracker"]
 
-LONGEST = 20.0
-"""No note is followed for longer, in seconds."""
+LONGEST_FRAMES = 2000
+"""No note is followed for longer; 20 s at a hop of 10 ms."""
 
 CHUNK_FRAMES = 4000
 """Frames whose notes are decided together; 40 s at a hop of 10 ms."""
 
 _IMPOSSIBLE = -1e6
 _INAUDIBLE = np.log10(3 * FLOOR)
+_FADING_FRAMES = 50  # how much longer than it is heard a note is followed
+_HOPS = (0.008, 0.0125)  # seconds; what was learned at 10 ms holds about as long
+_LATENESS = (-0.03, 0.08)  # seconds; a correction beyond would be an extrapolation
+_SHORTEST = 0.03  # seconds; frames resolve no less
 
 FloatArray = NDArray[np.floating[Any]]
 
@@ -85,8 +89,14 @@ class HMMTracker:
     def __post_init__(self) -> None:
         if not 0 < self.sensitivity < 1:
             raise NmfamtError(f"sensitivity={self.sensitivity} must lie between 0 and 1, such as 0.5.")
-        if self.min_duration < 0 or self.repeat_gap < 0:
-            raise NmfamtError("min_duration and repeat_gap are seconds and cannot be negative.")
+        if not (0 <= self.min_duration < np.inf and 0 <= self.repeat_gap < np.inf):
+            raise NmfamtError(
+                f"min_duration={self.min_duration} and repeat_gap={self.repeat_gap} are seconds and cannot be negative."
+            )
+        if not abs(self.action_delay) < np.inf:
+            raise NmfamtError(f"action_delay={self.action_delay} must be a time in seconds, such as 0.015.")
+        if not 0 < self.frame_weight < np.inf:
+            raise NmfamtError(f"frame_weight={self.frame_weight} must be a positive number, such as 1.0.")
 
     def __call__(self, activation: PitchActivation) -> Notes:
         """Trace the notes of an activation.
@@ -101,26 +111,32 @@ class HMMTracker:
         NmfamtError
             If the evidence that the model reads is missing, or frames are not 8 to 12.5 ms apart.
         """
-        return Notes.concatenate([Notes.empty(), *self.blocks([activation])])
+        notes = Notes.concatenate([Notes.empty(), *self.blocks([activation])])
+        return replace(notes, info={**activation.info, **self.info})
 
     def blocks(self, activations: Iterable[PitchActivation]) -> Iterator[Notes]:
         """Trace the notes of a stream of activations; yields them every `CHUNK_FRAMES` frames.
 
-        A decision looks at 0.5 s before and `LONGEST` after the onset, and does not depend on how the stream was cut.
+        A decision looks at 0.5 s before the onset and `LONGEST_FRAMES` after it, and does not depend on how the stream
+        was cut.
         """
         from nmfamt.tracking.viterbi import NoteHMM
 
         model = self.model or default_model()
         model.check(onset_feature_names(), frame_feature_names())
         hmm = NoteHMM(model.transitions)
-        ahead = round(LONGEST / 0.01) + CONTEXT
-        for window, first, last in windows(activations, CHUNK_FRAMES, before=CONTEXT, after=ahead):
-            if not 0.0079 < window.hop < 0.0126:
+        # Two candidates so many frames apart may come within the gap when their times are corrected.
+        reach = int(np.ceil((self.repeat_gap + np.ptp(_LATENESS)) / _HOPS[0])) + 1
+        before, after = reach + CONTEXT, LONGEST_FRAMES + reach + CONTEXT
+        begin: float | None = None
+        for window, first, last in windows(activations, CHUNK_FRAMES, before=before, after=after):
+            if not 0.99 * _HOPS[0] <= window.hop <= 1.01 * _HOPS[1]:
                 raise NmfamtError(
                     f"The frames are {1000 * window.hop:.1f} ms apart, the tracker needs 8 to 12.5 ms: choose "
                     "hop_length = sr / 100."
                 )
-            notes = self._window(window, first, last, model, hmm)
+            begin = float(window.times[0]) if begin is None else begin
+            notes = self._window(window, first, last, begin, model, hmm)
             if notes is not None:
                 yield notes
 
@@ -133,40 +149,46 @@ class HMMTracker:
             "min_duration": self.min_duration,
             "repeat_gap": self.repeat_gap,
             "action_delay": self.action_delay,
+            "frame_weight": self.frame_weight,
             "model": (self.model or default_model()).info.get("name", "unnamed"),
         }
 
-    def _window(self, window: PitchActivation, first: int, last: int, model: EmissionModel, hmm: Any) -> Notes | None:
+    def _window(
+        self, window: PitchActivation, first: int, last: int, begin: float, model: EmissionModel, hmm: Any
+    ) -> Notes | None:
         """Return the notes whose onsets are found in the frames `first` to `last` (excluded) of a window."""
         levels = Levels.of(window)
         candidates = find_candidates(levels)
         if not len(candidates):
             return None
         X = onset_features(levels, candidates)
-        confidences = 1 / (1 + np.exp(-model.onset(X)[:, 0]))
-        late = np.clip(model.timing(X)[:, 0], -0.03, 0.08)
-        peaks = window.times[0] + (candidates.frames + candidates.offsets) * window.hop
-        onsets = peaks - late - window.latency - self.action_delay
+        # Beyond 30 the probability would round to 0 or 1.
+        confidences = 1 / (1 + np.exp(-np.clip(model.onset(X)[:, 0], -30, 30)))
+        late = np.clip(model.timing(X)[:, 0], *_LATENESS)
+        delay = window.latency + self.action_delay
+        onsets = window.times[0] + (candidates.frames + candidates.offsets) * window.hop - late - delay
         kept = self._kept(candidates, confidences, onsets)
-        spans = _spans(candidates.select(kept), levels, round(LONGEST / window.hop))
+        spans = _spans(candidates.select(kept), levels)
         ours = [i for i, (_, start, _) in enumerate(spans) if first <= start < last]
         if not ours:
             return None
+        onsets = np.maximum(onsets, begin)
+        # The next attack of a pitch has been corrected in time as well, and there the note is over.
+        next_onsets = _next_onsets(candidates.rows[kept], onsets[kept])[ours]
         kept, spans = kept[ours], [spans[i] for i in ours]
         ends = self._ends(levels, spans, model, hmm)
         # An offset is felt where the sustain ends; the same delays lie between the action and the frame.
-        offsets = window.times[0] + ends * window.hop - window.latency - self.action_delay
-        onsets = np.maximum(onsets[kept], 0)
-        offsets = np.maximum(offsets, onsets + 0.03)
+        offsets = np.minimum(window.times[0] + ends * window.hop - delay, next_onsets)
+        intervals = np.stack([onsets[kept], np.maximum(offsets, onsets[kept] + _SHORTEST)], axis=1)
         rows = candidates.rows[kept]
         notes = Notes(
-            np.stack([onsets, offsets], axis=1),
+            intervals,
             window.pitches[rows],
             velocities=np.clip(np.round(model.velocity(X[kept])[:, 0]), 1, 127),
             confidences=confidences[kept],
             instruments=window.instruments[rows],
         )
-        return notes.select(offsets - onsets >= self.min_duration)
+        return notes.select(np.diff(notes.intervals, axis=1)[:, 0] >= self.min_duration - 1e-9)
 
     def _kept(
         self, candidates: Candidates, confidences: NDArray[np.float64], onsets: NDArray[np.float64]
@@ -188,19 +210,18 @@ class HMMTracker:
     ) -> NDArray[np.int64]:
         """Return the frame in which the sustain of each note ends."""
         scores = model.frame(np.concatenate([frame_features(levels, *span) for span in spans]))
-        scores -= np.log(np.exp(scores - scores.max(axis=1, keepdims=True)).sum(axis=1, keepdims=True))
-        scores -= scores.max(axis=1, keepdims=True)
+        scores -= scores.max(axis=1, keepdims=True)  # what the states of a frame have in common does not count
         lengths = [last - first for _, first, last in spans]
         emissions = np.full((len(scores), len(STATES)), _IMPOSSIBLE)
         emissions[:, [0, 2, 3]] = self.frame_weight * scores
         starts = np.cumsum([0, *lengths[:-1]])
         emissions[starts] = _IMPOSSIBLE
         emissions[starts, STATES.index("attack")] = 0.0
-        sounding = hmm.sounding(emissions, lengths)
-        return np.array([first for _, first, _ in spans]) + sounding
+        sounding: NDArray[np.int64] = hmm.sounding(emissions, lengths)
+        return np.array([first for _, first, _ in spans], dtype=np.int64) + sounding
 
 
-def _spans(candidates: Candidates, levels: Levels, longest: int) -> list[tuple[int, int, int]]:
+def _spans(candidates: Candidates, levels: Levels) -> list[tuple[int, int, int]]:
     """Return (row, first frame, frame after the last) of every note.
 
     A note may last up to the next onset of its row, but not half a second longer than anything is heard there.
@@ -209,10 +230,17 @@ def _spans(candidates: Candidates, levels: Levels, longest: int) -> list[tuple[i
     n_frames = levels.novelty.shape[1]
     heard = levels.values > _INAUDIBLE
     for i, (row, start) in enumerate(zip(candidates.rows.tolist(), candidates.frames.tolist(), strict=True)):
-        end = min(start + longest, n_frames)
+        end = min(start + LONGEST_FRAMES, n_frames)
         if i + 1 < len(candidates) and candidates.rows[i + 1] == row:
             end = min(end, int(candidates.frames[i + 1]))
-        silent = int(heard[row, start + CONTEXT : end + CONTEXT][::-1].argmax())
-        end = min(end, end - silent + 50)
-        spans.append((row, start, end))
+        sounding = np.flatnonzero(heard[row, start + CONTEXT : end + CONTEXT])
+        n_heard = int(sounding[-1]) + 1 if len(sounding) else 0
+        spans.append((row, start, min(end, start + n_heard + _FADING_FRAMES)))
     return spans
+
+
+def _next_onsets(rows: NDArray[np.int64], onsets: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return when the next note of the same row begins, infinity where there is none."""
+    following = np.full(len(rows), np.inf)
+    following[:-1] = np.where(rows[1:] == rows[:-1], onsets[1:], np.inf)
+    return following

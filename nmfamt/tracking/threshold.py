@@ -6,7 +6,7 @@ ISMIR 2010.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -43,14 +43,15 @@ class Threshold:
     min_duration: float = 0.05
 
     def __post_init__(self) -> None:
-        if not self.threshold > 0 or self.min_duration < 0:
+        if not (self.threshold > 0 and self.min_duration >= 0):
             raise NmfamtError(
                 f"threshold={self.threshold} must be positive and min_duration={self.min_duration} not negative."
             )
 
     def __call__(self, activation: PitchActivation) -> Notes:
         """Trace the notes of an activation."""
-        return Notes.concatenate([Notes.empty(), *self.blocks([activation])])
+        notes = Notes.concatenate([Notes.empty(), *self.blocks([activation])])
+        return replace(notes, info={**activation.info, **self.info})
 
     def blocks(self, activations: Iterable[PitchActivation]) -> Iterator[Notes]:
         """Trace the notes of a stream of activations; a note is yielded when it has ended."""
