@@ -13,22 +13,30 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 
-from nmfamt import __version__, audio
+from nmfamt import __version__
 from nmfamt.activation import PitchActivation
 from nmfamt.dictionary import Dictionary, average_columns, combine_dictionaries, load_dictionary
 from nmfamt.exceptions import NmfamtError, NmfamtWarning
 from nmfamt.methods import DEFAULT, find_method
 from nmfamt.multipitch import Factorization
 from nmfamt.notes import Notes
-from nmfamt.spectrogram import Settings, Spectrogram, bandwidth, measure_level
+from nmfamt.recording import Source, open_recording
+from nmfamt.spectrogram import Settings, Spectrogram, measure_level
 from nmfamt.tracking import HMMTracker, Threshold
 
-__all__ = ["FrontEnd", "Tracker", "Transcriber", "activate", "limit_polyphony", "track", "transcribe"]
+__all__ = [
+    "FrontEnd",
+    "Tracker",
+    "Transcriber",
+    "activate",
+    "limit_polyphony",
+    "make_transcriber",
+    "track",
+    "transcribe",
+]
 
 Progress = Callable[[float], None]
-Source = str | os.PathLike[str] | ArrayLike
 Dictionaries = str | os.PathLike[str] | Dictionary | Sequence[str | os.PathLike[str] | Dictionary]
 
 _FIRST_PASS = 0.15  # share of the time that the first pass takes
@@ -108,7 +116,7 @@ class Transcriber:
         info = {"version": __version__, **self.front_end.info, **self.tracker.info}
         if progress:
             progress(1.0)
-        return replace(notes.shifted(start), info=info)
+        return replace(notes, info=info)
 
     def activations(
         self,
@@ -119,15 +127,22 @@ class Transcriber:
         end: float | None = None,
         progress: Progress | None = None,
     ) -> Iterator[PitchActivation]:
-        """Yield the activations of a recording block by block; times count from `start`."""
-        recording = _Recording.of(source, sr, self.settings, start, end)
-        level = measure_level(recording.spectrograms(progress, 0.0, _FIRST_PASS))
-        if level == 0:
-            return
+        """Yield the activations of a recording block by block; see `transcribe` for the parameters."""
+        recording = open_recording(source, sr=sr, target=self.settings.sr, start=start, end=end)
+        first, second = _parts(progress, _FIRST_PASS)
+        level = measure_level(recording.spectrograms(self.settings, progress=first))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NmfamtWarning)  # said in the first pass
-            blocks = recording.spectrograms(progress, _FIRST_PASS, 1.0)
-            yield from self.front_end.blocks(blocks, level=level)
+            blocks = recording.read()
+        spectrograms = recording.spectrograms(self.settings, blocks=blocks, progress=second)
+        yield from self.front_end.blocks(spectrograms, level=level)
+
+
+def _parts(progress: Progress | None, border: float) -> tuple[Progress | None, Progress | None]:
+    """Return what reports the progress of two passes as that of one, the first of which takes the share `border`."""
+    if progress is None:
+        return None, None
+    return lambda done: progress(border * done), lambda done: progress(border + (1 - border) * done)
 
 
 def transcribe(
@@ -187,7 +202,12 @@ def transcribe(
     --------
     >>> notes = transcribe("nocturne.wav", dictionary="piano")  # doctest: +SKIP
     >>> notes.write("nocturne.mid")  # doctest: +SKIP
+
+    >>> silence = transcribe(np.zeros(16000), sr=16000, dictionary="violin")
+    >>> len(silence), silence.info["dictionary"], silence.info["method"]
+    (0, 'violin', 'nmf')
     """
+    _check_polyphony(polyphony)
     transcriber = make_transcriber(
         dictionary,
         method=method,
@@ -219,14 +239,17 @@ def activate(
     Returns
     -------
     PitchActivation
-        Of the whole recording; about 30 MB a minute with the default evidence.
+        Of the whole recording; about 20 MB a minute for 88 pitches with all their evidence.
+
+    Examples
+    --------
+    >>> a = activate(np.sin(2 * np.pi * 440 * np.arange(16000) / 16000), sr=16000)
+    >>> a.values.shape, float(a.pitches[a.values[:, 50].argmax()])
+    ((88, 101), 69.0)
     """
     transcriber = make_transcriber(dictionary, method=method, device=device, fmin=fmin, fmax=fmax)
-    parts = list(transcriber.activations(source, sr=sr, start=start, end=end, progress=progress))
-    if not parts:
-        raise NmfamtError("Nothing sounds in the recording, so it has no activation.")
-    whole = PitchActivation.concatenate(parts)
-    return replace(whole, times=whole.times + start)
+    parts = transcriber.activations(source, sr=sr, start=start, end=end, progress=progress)
+    return PitchActivation.concatenate(list(parts))
 
 
 def track(
@@ -237,15 +260,40 @@ def track(
     min_duration: float | None = None,
     polyphony: int | None = None,
 ) -> Notes:
-    """Trace the notes of an activation, the second half of `transcribe`; same parameters."""
+    """Trace the notes of an activation, the second half of `transcribe`; same parameters.
+
+    Examples
+    --------
+    >>> y = np.sin(2 * np.pi * 440 * np.arange(16000) / 16000)
+    >>> track(activate(y, sr=16000)).equals(transcribe(y, sr=16000))
+    True
+    """
+    _check_polyphony(polyphony)
     tracker = _tracker(method, sensitivity, min_duration)
     notes = tracker(activation)
     info = {"version": __version__, **activation.info, **tracker.info}
     return _finished(replace(notes, info=info), method, polyphony)
 
 
+def _check_polyphony(polyphony: int | None) -> None:
+    if polyphony is not None and polyphony < 1:
+        raise NmfamtError(f"polyphony={polyphony} must be at least 1.")
+
+
+def _finished(notes: Notes, method: str, polyphony: int | None) -> Notes:
+    """Apply what concerns the notes as a whole, and say so."""
+    if polyphony is not None:
+        notes = limit_polyphony(notes, polyphony)
+    return replace(notes, info={**notes.info, "method": method, "polyphony": polyphony})
+
+
 def limit_polyphony(notes: Notes, polyphony: int) -> Notes:
     """Drop the least confident notes wherever more than `polyphony` sound at once.
+
+    Raises
+    ------
+    NmfamtError
+        If `polyphony` is less than 1.
 
     Examples
     --------
@@ -253,8 +301,7 @@ def limit_polyphony(notes: Notes, polyphony: int) -> Notes:
     >>> limit_polyphony(chord, 1).pitches
     array([60., 67.])
     """
-    if polyphony < 1:
-        raise NmfamtError(f"polyphony={polyphony} must be at least 1.")
+    _check_polyphony(polyphony)
     kept = np.zeros(len(notes), dtype=bool)
     for i in np.argsort(-notes.confidences, kind="stable"):
         onset, offset = notes.intervals[i]
@@ -276,7 +323,13 @@ def make_transcriber(
     fmin: float | None = None,
     fmax: float | None = None,
 ) -> Transcriber:
-    """Compose the stages of a method; see `transcribe` for the parameters."""
+    """Compose the stages of a method; see `transcribe` for the parameters.
+
+    Examples
+    --------
+    >>> make_transcriber("violin", method="threshold-nmf").tracker
+    Threshold(threshold=0.05, min_duration=0.05)
+    """
     find_method(method)
     if device != "cpu":
         raise NmfamtError(f"device={device!r} is not available in nmfamt {__version__}: use 'cpu'.")
@@ -299,50 +352,14 @@ def _dictionary(dictionary: Dictionaries) -> Dictionary:
 
 def _tracker(method: str, sensitivity: float | None, min_duration: float | None) -> Tracker:
     find_method(method)
-    options = {"min_duration": min_duration} if min_duration is not None else {}
     if method == "threshold-nmf":
-        if sensitivity is None:
-            return Threshold(**options)
-        if not 0 < sensitivity < 1:
+        if sensitivity is not None and not 0 < sensitivity < 1:
             raise NmfamtError(f"sensitivity={sensitivity} must lie between 0 and 1, such as 0.5.")
-        return Threshold(0.1 * (1 - sensitivity), **options)
-    return HMMTracker(**options) if sensitivity is None else HMMTracker(sensitivity, **options)
-
-
-def _finished(notes: Notes, method: str, polyphony: int | None) -> Notes:
-    if polyphony is not None:
-        notes = limit_polyphony(notes, polyphony)
-    return replace(notes, info={**notes.info, "method": method, "polyphony": polyphony})
-
-
-@dataclass(frozen=True)
-class _Recording:
-    """Audio that can be read from its beginning as often as needed."""
-
-    read: Callable[[], Iterable[NDArray[Any]]]
-    settings: Settings
-    sr: float
-    duration: float
-
-    @classmethod
-    def of(cls, source: Source, sr: float | None, settings: Settings, start: float, end: float | None) -> "_Recording":
-        if isinstance(source, str | os.PathLike):
-            path = source
-            facts = audio.info(path)
-            duration = min(end if end is not None else facts.duration, facts.duration) - start
-            return cls(lambda: audio.blocks(path, sr=settings.sr, start=start, end=end), settings, facts.sr, duration)
-        if sr is None:
-            raise NmfamtError("Audio given as an array needs its sample rate: transcribe(y, sr=44100).")
-        y = audio.check(source)
-        if not 0 <= start < len(y) / sr:
-            raise NmfamtError(f"start={start} lies outside the audio, which lasts {len(y) / sr:.3f} s.")
-        y = y[round(start * sr) : None if end is None else round(end * sr)]
-        y = audio.resample(y, sr=sr, target=settings.sr)
-        return cls(lambda: [y], settings, sr, len(y) / settings.sr)
-
-    def spectrograms(self, progress: Progress | None, begin: float, end: float) -> Iterator[Spectrogram]:
-        """Yield the spectrogram block by block, reporting progress from `begin` to `end`."""
-        for spectrogram in self.settings.blocks(self.read()):
-            if progress and self.duration > 0:
-                progress(begin + (end - begin) * min(1.0, float(spectrogram.times[-1]) / self.duration))
-            yield replace(spectrogram, bandwidth=bandwidth(self.sr))
+        return Threshold(
+            Threshold.threshold if sensitivity is None else 0.1 * (1 - sensitivity),
+            Threshold.min_duration if min_duration is None else min_duration,
+        )
+    return HMMTracker(
+        HMMTracker.sensitivity if sensitivity is None else sensitivity,
+        HMMTracker.min_duration if min_duration is None else min_duration,
+    )

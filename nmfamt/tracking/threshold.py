@@ -17,6 +17,8 @@ from nmfamt.notes import Notes
 
 __all__ = ["Threshold"]
 
+_SHORTEST = 0.005  # seconds; what is left of a note that the latency moves before the beginning
+
 
 @dataclass(frozen=True)
 class Threshold:
@@ -55,53 +57,47 @@ class Threshold:
 
     def blocks(self, activations: Iterable[PitchActivation]) -> Iterator[Notes]:
         """Trace the notes of a stream of activations; a note is yielded when it has ended."""
-        began: dict[int, tuple[float, float]] = {}  # row: onset, greatest share so far
-        previous = np.zeros(0, dtype=bool)
-        end = 0.0
-        last: PitchActivation | None = None
+        sounding: dict[int, tuple[float, float]] = {}  # row: onset, greatest share so far
+        begin: float | None = None
+        end, hop = 0.0, 0.01
         for activation in activations:
+            if not len(activation.times):
+                continue
+            times = activation.times.tolist()
             share = activation.values / (activation.level if activation.level > 0 else 1.0)
             above = share >= self.threshold
-            if last is None:
-                previous = np.zeros(len(share), dtype=bool)
-            last = activation
-            closed = []
-            edges = np.diff(np.concatenate([previous[:, None], above], axis=1).astype(np.int8), axis=1)
-            for row in np.flatnonzero(edges.any(axis=1) | above.any(axis=1)).tolist():
-                changes = np.flatnonzero(edges[row]).tolist()
-                for begin, stop in zip([0, *changes], [*changes, len(activation.times)], strict=True):
-                    if row in began and stop > begin:
-                        onset, peak = began[row]
-                        began[row] = onset, max(peak, float(share[row, begin:stop].max()))
-                    if stop == len(activation.times):
-                        break
-                    time = float(activation.times[stop])
-                    if edges[row, stop] > 0:
-                        began[row] = time, 0.0
+            begin = times[0] if begin is None else begin
+            ended = [(row, *sounding.pop(row), times[0]) for row in list(sounding) if not above[row, 0]]
+            for row in np.flatnonzero(above.any(axis=1)).tolist():
+                edges = np.flatnonzero(np.diff(above[row], prepend=False, append=False)).tolist()
+                for first, stop in zip(edges[::2], edges[1::2], strict=True):
+                    onset, peak = sounding.pop(row, (times[first], 0.0))
+                    peak = max(peak, float(share[row, first:stop].max()))
+                    if stop < len(times):
+                        ended.append((row, onset, peak, times[stop]))
                     else:
-                        closed.append((row, *began.pop(row), time))
-            previous = above[:, -1] if above.shape[1] else previous
-            end = float(activation.times[-1]) + activation.hop if len(activation.times) else end
-            yield self._notes(closed, activation)
-        if last is not None:
-            yield self._notes([(row, *value, end) for row, value in began.items()], last)
+                        sounding[row] = onset, peak
+            hop = activation.hop if len(times) > 1 else hop
+            end = times[-1] + hop
+            yield self._notes(ended, activation, begin)
+        if sounding and begin is not None:
+            yield self._notes([(row, *note, end) for row, note in sounding.items()], activation, begin)
 
     @property
     def info(self) -> dict[str, Any]:
         """What identifies this tracker in an output."""
         return {"tracker": "Threshold", "threshold": self.threshold, "min_duration": self.min_duration}
 
-    def _notes(self, closed: list[tuple[int, float, float, float]], activation: PitchActivation) -> Notes:
+    def _notes(self, ended: list[tuple[int, float, float, float]], activation: PitchActivation, begin: float) -> Notes:
         """Make notes of (row, onset, peak, offset); loudness and confidence come from the peak."""
-        closed = [note for note in closed if note[3] - note[1] >= self.min_duration - 1e-9]
-        if not closed:
+        ended = [note for note in ended if note[3] - note[1] >= self.min_duration - 1e-9]
+        if not ended:
             return Notes.empty()
-        rows = [note[0] for note in closed]
-        peaks = np.array([note[2] for note in closed])
-        shift = activation.latency
-        intervals = np.array([(max(on - shift, 0.0), max(off - shift, 0.005)) for _, on, _, off in closed])
+        rows, onsets, peaks, offsets = (np.array(column) for column in zip(*ended, strict=True))
+        onsets = np.maximum(onsets - activation.latency, begin)
+        offsets = np.maximum(offsets - activation.latency, onsets + _SHORTEST)
         return Notes(
-            intervals,
+            np.stack([onsets, offsets], axis=1),
             activation.pitches[rows],
             velocities=np.clip(np.round(64 + 20 * np.log10(peaks / 0.3)), 1, 127),
             confidences=peaks / (peaks + self.threshold),
