@@ -15,6 +15,7 @@ Departures:
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -71,38 +72,73 @@ def learn_dictionary_from_music(
     Raises
     ------
     NmfamtError
-        If there are no recordings, or the labels hold no note within the audio.
+        If there are no recordings, nothing sounds in one, its labels hold no note within the audio, or a spectrogram or
+        `start` does not fit the settings or `n_components`.
     """
+    if n_components < 2:
+        raise NmfamtError(f"n_components={n_components} must be at least 2: an attack and a sustained sound.")
     if not recordings:
         raise NmfamtError("No recordings were given: pair at least one audio file with its labels.")
     settings = settings or (start.settings if start else LogFrequency())
-    pieces = []
-    for sound, labels in recordings:
-        notes = labels if isinstance(labels, Notes) else Notes.read(labels)
-        spectrogram = sound if isinstance(sound, Spectrogram) else _spectrogram(sound, settings)
-        notes = notes.select(notes.intervals[:, 0] < spectrogram.times[-1])
-        if not len(notes):
-            raise NmfamtError(f"The labels of {sound} hold no note within its {spectrogram.times[-1]:.1f} s of audio.")
-        pieces.append((spectrogram, notes))
+    pieces = [_read_piece(sound, labels, settings) for sound, labels in recordings]
     heard = np.unique(np.round(np.concatenate([notes.pitches for _, notes in pieces])))
-    pitches = np.arange(heard[0], heard[-1] + 1)
-    base = start if start is not None else harmonic_dictionary(pitches, settings, n_components=n_components)
-    base = base.select(np.isin(base.pitches, heard))
-    W, latency_of = _alternate(pieces, base, n_components, prior, n_iter), base.latency
-    learned = Dictionary(
-        W=W,
-        pitches=base.pitches,
-        stages=base.stages,
+    if start is None:
+        base = harmonic_dictionary(heard, settings, n_components=n_components)
+    else:
+        _check_start(start, settings, n_components)
+        base = fill_pitches(start, n_components=n_components, low=heard[0], high=heard[-1])
+        base = base.select(np.isin(base.pitches, heard))
+        if len(base.rows) < len(heard):
+            lacking = sorted(set(heard.tolist()) - set(base.pitches.tolist()))
+            raise NmfamtError(f"Dictionary {start.name!r} has no templates at the pitches {lacking}: start without it.")
+    info = {"name": name, "latency": base.latency, "learned_from": "labelled music", "n_recordings": len(pieces)}
+    learned = replace(
+        base,
+        W=_alternate(pieces, base, n_components, prior, n_iter),
         instruments=np.full(len(base.pitches), name),
-        settings=settings,
-        info={
-            "name": name,
-            "latency": latency_of,
-            "learned_from": "labelled music",
-            "n_recordings": len(pieces),
-        },
+        filled=np.zeros(len(base.pitches), dtype=bool),
+        info=info,
     )
     return fill_pitches(learned, n_components=n_components)
+
+
+def _read_piece(
+    sound: str | os.PathLike[str] | Spectrogram, labels: str | os.PathLike[str] | Notes, settings: Settings
+) -> tuple[Spectrogram, Notes]:
+    """Return a spectrogram and the notes that begin in it."""
+    if isinstance(sound, Spectrogram):
+        what, spectrogram = "the spectrogram", sound
+    else:
+        what, spectrogram = f"'{os.fspath(sound)}'", _spectrogram(sound, settings)
+    if spectrogram.settings != settings:
+        raise NmfamtError(f"A spectrogram is {spectrogram.settings}, to be learned on is {settings}: use one of them.")
+    notes = labels if isinstance(labels, Notes) else Notes.read(labels)
+    duration = float(spectrogram.times[-1])
+    notes = notes.select(notes.intervals[:, 0] < duration)
+    if not len(notes):
+        raise NmfamtError(f"The labels of {what} hold no note within its {duration:.1f} s of audio.")
+    if not spectrogram.S.any():
+        raise NmfamtError(f"Nothing sounds in {what}: there is nothing to learn from.")
+    return spectrogram, notes
+
+
+def _spectrogram(path: str | os.PathLike[str], settings: Settings) -> Spectrogram:
+    y, sr = audio.load(path, sr=settings.sr)
+    return settings(y, sr=sr)
+
+
+def _check_start(start: Dictionary, settings: Settings, n_components: int) -> None:
+    if start.settings != settings:
+        raise NmfamtError(
+            f"Dictionary {start.name!r} was learned on {start.settings}, to be learned on is {settings}: "
+            "start without it, or leave out the settings."
+        )
+    counts = np.unique(start.pitches, return_counts=True)[1]
+    if (counts != n_components).any():
+        raise NmfamtError(
+            f"Dictionary {start.name!r} has {counts.max()} templates for a pitch, n_components is {n_components}: "
+            "these must be equal, and every pitch have as many."
+        )
 
 
 def note_mask(
@@ -144,18 +180,35 @@ def harmonic_dictionary(
 ) -> Dictionary:
     """Return templates of harmonic tones whose partials fall off as 1 / k; nothing is learned.
 
+    Parameters
+    ----------
+    pitches : ndarray, shape (n_pitches,)
+        MIDI pitches whose fundamental lies within the spectrogram.
+    settings : Settings
+        The spectrogram.
+    n_components : int
+        Templates per pitch, all the same.
+    n_partials : int
+        Partials of a tone, as far as the spectrogram reaches.
+
+    Raises
+    ------
+    NmfamtError
+        If a pitch lies above the spectrogram.
+
     Examples
     --------
-    >>> import numpy as np
-    >>> harmonic_dictionary(np.arange(60.0, 64.0), LogFrequency()).W.shape
-    (394, 12)
+    >>> harmonic_dictionary(np.arange(60.0, 64.0), LogFrequency()).rows[-1]
+    ('harmonic', 63.0)
     """
     time = np.arange(settings.sr) / settings.sr
     columns = []
-    for pitch in pitches:
-        partials = np.arange(1, n_partials + 1) * pitch_to_hz(float(pitch))
+    for pitch in pitches.tolist():
+        partials = np.arange(1, n_partials + 1) * pitch_to_hz(pitch)
         partials = partials[partials < min(settings.sr / 2, settings.freqs[-1])]
-        y = sum(np.sin(2 * np.pi * hz * time + k) / (k + 1) for k, hz in enumerate(partials))
+        if not len(partials):
+            raise NmfamtError(f"Pitch {pitch:g} lies above the spectrogram, which ends at {settings.freqs[-1]:.0f} Hz.")
+        y = sum(np.sin(2 * np.pi * hz * time + k) / (k + 1) for k, hz in enumerate(partials.tolist()))
         columns.append(settings(y, sr=settings.sr).S.T[len(time) // settings.hop_length // 2])
     n_pitches = len(pitches)
     return Dictionary(
@@ -166,11 +219,6 @@ def harmonic_dictionary(
         settings=settings,
         info={"name": "harmonic"},
     )
-
-
-def _spectrogram(path: str | os.PathLike[str], settings: Settings) -> Spectrogram:
-    y, sr = audio.load(path, sr=settings.sr)
-    return settings(y, sr=sr)
 
 
 def _alternate(
