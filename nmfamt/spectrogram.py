@@ -126,14 +126,15 @@ class Spectrogram:
 
 
 def measure_level(spectrograms: Iterable[Spectrogram], quantile: float = 0.95) -> float:
-    """Return the level of a recording: a quantile of the sums over frequency.
+    """Return the level of a recording: a quantile of the sums over frequency, wherever something sounds.
 
     Parameters
     ----------
     spectrograms : iterable of Spectrogram
         The recording, in one piece or many.
     quantile : float, in (0, 1]
-        0.95 ignores silence and single crashes alike.
+        0.95 ignores single crashes. Frames below a twentieth of the loudest are silence and do not count, so that
+        the level of a melody is the same however long the pause after it.
 
     Returns
     -------
@@ -151,21 +152,22 @@ def measure_level(spectrograms: Iterable[Spectrogram], quantile: float = 0.95) -
     """
     low, high = np.log2(_LEVEL_RANGE).tolist()
     counts = np.zeros(_LEVEL_BINS, dtype=np.int64)
-    n_silent = 0
     for spectrogram in spectrograms:
         sums = spectrogram.S.sum(axis=0, dtype=np.float64)
         sounding = np.log2(sums[sums > _LEVEL_RANGE[0]])
-        n_silent += len(sums) - len(sounding)
         counts += np.histogram(sounding, bins=_LEVEL_BINS, range=(low, high))[0]
-    rank = quantile * (n_silent + counts.sum()) - n_silent
-    if rank <= 0 or not counts.any():
+    if not counts.any():
         return 0.0
-    place = int(np.searchsorted(np.cumsum(counts), rank))
-    return float(2.0 ** (low + (place + 0.5) * (high - low) / _LEVEL_BINS))
+    width = (high - low) / _LEVEL_BINS
+    loudest = int(np.flatnonzero(counts)[-1])
+    counts[: max(0, loudest - round(np.log2(_LEVEL_SPAN) / width))] = 0
+    place = int(np.searchsorted(np.cumsum(counts), quantile * counts.sum()))
+    return float(2.0 ** (low + (place + 0.5) * width))
 
 
 _LEVEL_BINS = 4096
 _LEVEL_RANGE = (2.0**-24, 2.0**24)
+_LEVEL_SPAN = 20.0
 
 
 def stream(

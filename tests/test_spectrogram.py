@@ -234,6 +234,15 @@ def test_level_is_a_quantile_of_the_frame_sums():
     assert spectrogram.level(1.0) == pytest.approx(10 * len(settings.freqs), rel=0.005)
 
 
+@pytest.mark.parametrize("background", [0.0, 1e-3])
+def test_a_long_pause_leaves_the_level_as_it_is(background):
+    settings = LogFrequency()
+    S = np.ones((len(settings.freqs), 1000)) * background
+    S[:, 500:520] = np.linspace(0.5, 1.0, 20)  # a fiftieth of the recording
+    spectrogram = Spectrogram(S, settings.freqs, np.arange(1000) * 0.01, settings)
+    assert spectrogram.level() == pytest.approx(0.95 * len(settings.freqs), rel=0.03)
+
+
 def test_level_does_not_depend_on_the_blocks():
     settings = LogFrequency()
     y = noise(12.0) * np.linspace(0, 1, 12 * SR)
