@@ -350,6 +350,13 @@ def test_silence_with_every_method(accepted, method):
     assert accepted("quiet.wav", "--method", method).startswith("No notes found in quiet.wav")
 
 
+def test_silence_in_two_halves(nmfamt, here):
+    soundfile.write("quiet.wav", np.zeros(48000), 16000)
+    assert nmfamt("activation", "quiet.wav", "-o", "a.npz", "--dictionary", "formula.npz").status == 0
+    run = nmfamt("track", "a.npz", "-o", "a.mid")
+    assert (run.status, run.err) == (0, "No notes found in a.npz: wrote an empty MIDI file, a.mid\n")
+
+
 def test_one_sample(accepted, nmfamt):
     soundfile.write("one.wav", np.array([0.7]), 44100)
     accepted("one.wav")
@@ -387,6 +394,13 @@ def test_a_wav_shorter_than_its_header(accepted, here):
     assert len(said) == 2
     assert re.fullmatch(r"Warning: 'cut\.wav' ends after 2\.00 s, its header promises .* is used\.", said[0])
     assert said[1].startswith("Wrote cut.mid: ")
+
+
+def test_a_note_that_sounds_like_another(nmfamt, here, instrument):
+    shutil.copy(instrument.notes / "C4.wav", "F4.wav")
+    run = nmfamt("learn", "F4.wav", "-o", "mine.npz")
+    assert run.status == 0
+    assert re.match(r"Warning: .*F4.* sounds .*C4[^\n]*\nWrote mine\.npz: 1 pitch", run.err)
 
 
 def test_an_empty_list_of_notes_is_a_table_without_rows(accepted, here):

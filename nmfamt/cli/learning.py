@@ -80,9 +80,10 @@ def learn(
                     pitch_from=pitch_from.value,
                 )
         dictionary.save(output, overwrite=overwrite)
-        filled = {pitch for pitch, made in zip(dictionary.pitches, dictionary.filled, strict=True) if made}
         n_pitches = len(set(dictionary.pitches.tolist()))
-        say(f"Wrote {output}: {n_pitches} pitches, {len(filled)} of them filled in from their neighbours")
+        n_filled = len(set(dictionary.pitches[dictionary.filled].tolist()))
+        count = "1 pitch" if n_pitches == 1 else f"{n_pitches} pitches"
+        say(f"Wrote {output}: {count}" + (f", {n_filled} of them made from their neighbours" if n_filled else ""))
 
 
 def _check_sources(*, n_notes: int, n_music: int, n_labels: int) -> None:
