@@ -159,6 +159,8 @@ def find_onset(y: FloatArray, sr: float, *, around: float | None = None) -> floa
     level = 10 * np.log10(np.maximum(energy, 1e-9 * energy.max()))
     peak = int(level.argmax())
     background = np.quantile(level[: peak + 1], 0.25)
+    if begin == 0:  # a file may begin with the note, and then most of what precedes the maximum is its rise
+        background = min(background, level[:3].mean())
     threshold = max(level[peak] - 26.0, min(background + 6.0, level[peak] - 6.0))
     quiet = np.flatnonzero(level[: peak + 1] < threshold)
     if not len(quiet):
