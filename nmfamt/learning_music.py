@@ -248,5 +248,6 @@ def _alternate(
             numerator += (V / np.maximum(W @ H, floor)) @ H.T
             total += float(H.sum())
         W = W * numerator + np.float32(prior * total / W.shape[1]) * W0
+        W[:, ~W.any(axis=0)] = W0[:, ~W.any(axis=0)]  # a stage that no note reached, without a prior
         W /= W.sum(axis=0)
     return W
