@@ -24,8 +24,9 @@ from numpy.typing import NDArray
 from nmfamt import audio
 from nmfamt.dictionary import Dictionary
 from nmfamt.exceptions import NmfamtError
-from nmfamt.learning import fill_pitches, stage_edges
+from nmfamt.learning import fill_pitches, onset_delays, stage_edges
 from nmfamt.log_frequency import LogFrequency
+from nmfamt.multipitch import Factorization
 from nmfamt.notes import Notes
 from nmfamt.pitch import pitch_to_hz
 from nmfamt.spectrogram import Settings, Spectrogram
@@ -67,7 +68,8 @@ def learn_dictionary_from_music(
     Returns
     -------
     Dictionary
-        Over the range of the labels; pitches without a note are filled from their neighbours.
+        Over the range of the labels; pitches without a note are filled from their neighbours. Its latency is measured
+        against the labels: where these are all early, say, it makes up for that too.
 
     Raises
     ------
@@ -91,7 +93,7 @@ def learn_dictionary_from_music(
         if len(base.rows) < len(heard):
             lacking = sorted(set(heard.tolist()) - set(base.pitches.tolist()))
             raise NmfamtError(f"Dictionary {start.name!r} has no templates at the pitches {lacking}: start without it.")
-    info = {"name": name, "latency": base.latency, "learned_from": "labelled music", "n_recordings": len(pieces)}
+    info = {"name": name, "latency": 0.0, "learned_from": "labelled music", "n_recordings": len(pieces)}
     learned = replace(
         base,
         W=_alternate(pieces, base, n_components, prior, n_iter),
@@ -99,6 +101,7 @@ def learn_dictionary_from_music(
         filled=np.zeros(len(base.pitches), dtype=bool),
         info=info,
     )
+    learned = replace(learned, info={**info, "latency": _latency(learned, pieces)})
     return fill_pitches(learned, n_components=n_components)
 
 
@@ -139,6 +142,15 @@ def _check_start(start: Dictionary, settings: Settings, n_components: int) -> No
             f"Dictionary {start.name!r} has {counts.max()} templates for a pitch, n_components is {n_components}: "
             "these must be equal, and every pitch have as many."
         )
+
+
+def _latency(dictionary: Dictionary, pieces: Sequence[tuple[Spectrogram, Notes]]) -> float:
+    """Return the median delay between the labelled onsets and the peaks of novelty, in seconds."""
+    front_end = Factorization(dictionary)
+    delays = []
+    for spectrogram, notes in pieces:
+        delays += onset_delays(front_end(spectrogram), notes.intervals[:, 0].tolist(), notes.pitches.tolist())
+    return float(np.median(delays)) if delays else 0.0
 
 
 def note_mask(

@@ -66,6 +66,15 @@ def test_recordings_and_labels_may_be_files(tmp_path):
     np.testing.assert_allclose(from_files.W, given.W, rtol=0.02, atol=1e-4)
 
 
+@pytest.mark.parametrize("shift", [-0.03, 0.0, 0.05])
+def test_latency_is_measured_against_the_labels(shift):
+    spectrogram = SETTINGS(play(MUSIC), sr=SR)
+    exact = learn_dictionary_from_music([(spectrogram, MUSIC)])
+    assert abs(exact.latency) < 0.025
+    early = learn_dictionary_from_music([(spectrogram, MUSIC.shifted(shift))])
+    assert early.latency == pytest.approx(exact.latency - shift, abs=0.012)
+
+
 def test_pitches_between_are_filled():
     learned = learn_dictionary_from_music([(SETTINGS(play(MUSIC), sr=SR), MUSIC)])
     assert [pitch for _, pitch in learned.rows] == list(range(60, 68))
