@@ -16,13 +16,8 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "activation": ("PitchActivation",),
-    "dictionary": (
-        "Dictionary",
-        "average_dictionaries",
-        "combine_dictionaries",
-        "list_dictionaries",
-        "load_dictionary",
-    ),
+    "dictionary": ("Dictionary", "list_dictionaries", "load_dictionary"),
+    "dictionary_mixing": ("average_dictionaries", "combine_dictionaries"),
     "evaluation": ("evaluate",),
     "exceptions": ("NmfamtError", "NmfamtWarning"),
     "learning": ("learn_dictionary",),
@@ -44,10 +39,10 @@ __all__ = ["__version__", *_HOME_OF]
 if TYPE_CHECKING:
     from nmfamt.activation import PitchActivation as PitchActivation
     from nmfamt.dictionary import Dictionary as Dictionary
-    from nmfamt.dictionary import average_dictionaries as average_dictionaries
-    from nmfamt.dictionary import combine_dictionaries as combine_dictionaries
     from nmfamt.dictionary import list_dictionaries as list_dictionaries
     from nmfamt.dictionary import load_dictionary as load_dictionary
+    from nmfamt.dictionary_mixing import average_dictionaries as average_dictionaries
+    from nmfamt.dictionary_mixing import combine_dictionaries as combine_dictionaries
     from nmfamt.evaluation import evaluate as evaluate
     from nmfamt.exceptions import NmfamtError as NmfamtError
     from nmfamt.exceptions import NmfamtWarning as NmfamtWarning

@@ -16,7 +16,8 @@ import numpy as np
 
 from nmfamt import __version__
 from nmfamt.activation import PitchActivation
-from nmfamt.dictionary import Dictionary, average_columns, combine_dictionaries, load_dictionary
+from nmfamt.dictionary import Dictionary, load_dictionary
+from nmfamt.dictionary_mixing import average_columns, combine_dictionaries
 from nmfamt.exceptions import NmfamtError, NmfamtWarning
 from nmfamt.methods import DEFAULT, find_method
 from nmfamt.multipitch import Factorization

@@ -25,9 +25,11 @@ from nmfamt.templates.dictionary_card import write_card
 from nmfamt.templates.instruments import INSTRUMENTS
 
 from nmfamt import audio
-from nmfamt.dictionary import Dictionary, average_dictionaries, load_dictionary
+from nmfamt.dictionary import Dictionary, load_dictionary
+from nmfamt.dictionary_mixing import average_dictionaries
 from nmfamt.exceptions import NmfamtError
-from nmfamt.learning import IsolatedNote, fill_pitches, find_isolated_notes, learn_dictionary
+from nmfamt.isolated_notes import IsolatedNote, find_isolated_notes
+from nmfamt.learning import fill_pitches, learn_dictionary
 
 __all__ = ["LEFT_OUT", "RECIPES", "make_dictionary"]
 

@@ -1,4 +1,4 @@
-"""Dictionaries: what they promise, how they are combined, and their files."""
+"""Dictionaries: what they promise, and their files."""
 
 import json
 import os
@@ -6,13 +6,7 @@ import os
 import numpy as np
 import pytest
 
-from nmfamt.dictionary import (
-    Dictionary,
-    average_dictionaries,
-    combine_dictionaries,
-    list_dictionaries,
-    load_dictionary,
-)
+from nmfamt.dictionary import Dictionary, list_dictionaries, load_dictionary
 from nmfamt.exceptions import NmfamtError
 from nmfamt.log_frequency import LogFrequency
 from nmfamt.pitch import pitch_to_hz
@@ -87,7 +81,8 @@ def test_arguments_stay_writable_and_the_dictionary_does_not():
 
 
 def test_rows_are_instruments_and_pitches_in_order():
-    both = combine_dictionaries([dictionary("b", (50.0, 40.5)), dictionary("a")])
+    instruments = np.repeat(["b", "b", "a", "a", "a"], 2)
+    both = dictionary(pitches=(50.0, 40.5, 60.0, 61.5, 63.0), instruments=instruments)
     assert both.rows == [("a", 60.0), ("a", 61.5), ("a", 63.0), ("b", 40.5), ("b", 50.0)]
 
 
@@ -173,64 +168,6 @@ def test_between_is_inclusive_to_a_quarter_tone():
 def test_nothing_left_says_what_there_is():
     with pytest.raises(NmfamtError, match="No template of 'piano' is left: it covers C4 to D#4"):
         dictionary().between(20, 30)
-
-
-# Several
-
-
-def test_combining_puts_side_by_side():
-    one, other = dictionary("piano"), dictionary("violin", seed=1, info={"name": "violin", "latency": 0.04})
-    both = combine_dictionaries([one, other])
-    np.testing.assert_array_equal(both.W, np.concatenate([one.W, other.W], axis=1))
-    assert both.instruments.tolist() == ["piano"] * 6 + ["violin"] * 6
-    assert both.name == "piano+violin"
-    assert both.latency == pytest.approx(0.03)
-    assert both.info["of"] == [one.info, other.info]
-
-
-def test_combining_refuses_an_instrument_twice():
-    with pytest.raises(NmfamtError, match=r"Two dictionaries hold \['piano'\]: give each instrument once"):
-        combine_dictionaries([dictionary(), dictionary(seed=1)])
-
-
-def average(dictionaries):
-    return average_dictionaries(dictionaries, name="a", instrument="a")
-
-
-@pytest.mark.parametrize("join", [combine_dictionaries, average])
-def test_joining_needs_equal_settings_and_something_to_join(join):
-    with pytest.raises(NmfamtError, match="learn them on the same settings"):
-        join([dictionary(), dictionary("violin", settings=with_power(1.0))])
-    with pytest.raises(NmfamtError, match="No dictionaries were given"):
-        join([])
-
-
-def test_averaging_is_a_mean_in_which_filled_notes_count_half():
-    one = dictionary(pitches=(60.0,), filled=np.array([False, True]), seed=1)
-    other = dictionary(pitches=(60.0,), filled=np.array([False, False]), seed=2)
-    mean = average_dictionaries([one, other], name="generic", instrument="piano")
-    np.testing.assert_allclose(mean.W[:, 0], (one.W[:, 0] + other.W[:, 0]) / 2, rtol=1e-5)
-    np.testing.assert_allclose(mean.W[:, 1], (0.5 * one.W[:, 1] + other.W[:, 1]) / 1.5, rtol=1e-5)
-    assert mean.stages.tolist() == ["attack", "sustain"]
-    assert mean.W.dtype == np.float32
-
-
-def test_averaging_covers_what_any_of_them_covers():
-    one = dictionary(pitches=(60.0, 61.0), filled=np.array([False, False, True, True]))
-    other = dictionary(pitches=(61.0, 62.0), filled=np.array([True, True, False, False]), seed=1)
-    mean = average_dictionaries([one, other], name="generic", instrument="grand")
-    assert mean.pitches.tolist() == [60, 60, 61, 61, 62, 62]
-    assert mean.filled.tolist() == [False, False, True, True, False, False]
-    np.testing.assert_allclose(mean.W[:, :2], one.W[:, :2], rtol=1e-6)
-    assert set(mean.instruments.tolist()) == {"grand"}
-    assert mean.name == "generic"
-
-
-def test_averaging_needs_the_same_stages():
-    other = dictionary(stages=np.tile(["sustain", "sustain"], 3))
-    message = "Template 1 of C4 is of the sustain in 'piano', of the attack before"
-    with pytest.raises(NmfamtError, match=message):
-        average([dictionary(), other])
 
 
 # Files

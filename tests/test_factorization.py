@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from nmfamt.activation import PitchActivation
-from nmfamt.dictionary import Dictionary, combine_dictionaries
+from nmfamt.dictionary import Dictionary
+from nmfamt.dictionary_mixing import combine_dictionaries
 from nmfamt.exceptions import NmfamtError
 from nmfamt.log_frequency import LogFrequency
 from nmfamt.multipitch import Factorization

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from nmfamt.dictionary import Dictionary, combine_dictionaries
+from nmfamt.dictionary import Dictionary
+from nmfamt.dictionary_mixing import combine_dictionaries
 from nmfamt.exceptions import NmfamtError
 from nmfamt.learning_music import harmonic_dictionary, learn_dictionary_from_music, note_mask
 from nmfamt.log_frequency import LogFrequency

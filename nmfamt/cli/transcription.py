@@ -123,7 +123,8 @@ def chosen_dictionary(names: Sequence[str] | None) -> "Dictionary":
     NmfamtError
         If there is none of a name, or they do not go together.
     """
-    from nmfamt.dictionary import combine_dictionaries, load_dictionary
+    from nmfamt.dictionary import load_dictionary
+    from nmfamt.dictionary_mixing import combine_dictionaries
 
     found = [load_dictionary(name) for name in names or ["piano"]]
     return found[0] if len(found) == 1 else combine_dictionaries(found)
