@@ -59,14 +59,15 @@ class Threshold:
         """Trace the notes of a stream of activations; a note is yielded when it has ended."""
         sounding: dict[int, tuple[float, float]] = {}  # row: onset, greatest share so far
         begin: float | None = None
-        end, hop = 0.0, 0.01
+        last, end = 0.0, 0.0
         for activation in activations:
             if not len(activation.times):
                 continue
             times = activation.times.tolist()
             share = activation.values / (activation.level if activation.level > 0 else 1.0)
             above = share >= self.threshold
-            begin = times[0] if begin is None else begin
+            if begin is None:
+                begin, last = times[0], times[0] - activation.hop
             ended = [(row, *sounding.pop(row), times[0]) for row in list(sounding) if not above[row, 0]]
             for row in np.flatnonzero(above.any(axis=1)).tolist():
                 edges = np.flatnonzero(np.diff(above[row], prepend=False, append=False)).tolist()
@@ -77,8 +78,8 @@ class Threshold:
                         ended.append((row, onset, peak, times[stop]))
                     else:
                         sounding[row] = onset, peak
-            hop = activation.hop if len(times) > 1 else hop
-            end = times[-1] + hop
+            end = times[-1] + (times[-1] - (times[-2] if len(times) > 1 else last))
+            last = times[-1]
             yield self._notes(ended, activation, begin)
         if sounding and begin is not None:
             yield self._notes([(row, *note, end) for row, note in sounding.items()], activation, begin)
