@@ -23,13 +23,13 @@ from nmfamt import audio
 from nmfamt.activation import PitchActivation, novelty
 from nmfamt.dictionary import Dictionary
 from nmfamt.exceptions import NmfamtError, NmfamtWarning
-from nmfamt.isolated_notes import IsolatedNote, NoteSources, find_isolated_notes, is_contradicted
+from nmfamt.isolated_notes import IsolatedNote, NoteSources, find_isolated_notes, find_onset, is_contradicted
 from nmfamt.log_frequency import LogFrequency
 from nmfamt.multipitch import Factorization
 from nmfamt.pitch import pitch_to_hz, pitch_to_name
 from nmfamt.spectrogram import Settings, Spectrogram
 
-__all__ = ["fill_pitches", "find_onset", "learn_dictionary", "onset_delays", "stage_edges"]
+__all__ = ["fill_pitches", "learn_dictionary", "onset_delays", "stage_edges"]
 
 FloatArray = NDArray[np.floating[Any]]
 
@@ -116,58 +116,6 @@ def stage_edges(n_components: int) -> NDArray[np.float64]:
     edges = np.geomspace(0.07, 2.0, n_components)
     sustain = np.stack([edges[:-1], edges[1:]], axis=1)
     return np.concatenate([[[-0.01, 0.045]], sustain])
-
-
-def find_onset(y: FloatArray, sr: float, *, around: float | None = None) -> float:
-    """Return when a sound arrives, in seconds.
-
-    Going back in time from its loudest moment, the onset is where the level (in 10 ms windows) falls below 26 dB under
-    the maximum, a twentieth in amplitude, or to within 6 dB of the background, whichever is met first; the time is
-    interpolated on the decibel axis. Noises of keys and pedals that have died away before do not count. A sound that
-    begins at once is found up to 6 ms early, since a window feels it before its centre does; one that takes 0.1 s to
-    rise as much late.
-
-    Parameters
-    ----------
-    y : ndarray, shape (n_samples,)
-        One note.
-    sr : float
-        Its sample rate in Hz.
-    around : float, optional
-        A rough idea of the onset in seconds; only 0.2 s on either side of it are looked at.
-
-    Raises
-    ------
-    NmfamtError
-        If nothing sounds.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> y = np.sin(np.arange(8000.0)) * (np.arange(8000) > 1600)
-    >>> round(find_onset(y, 16000), 2)
-    0.1
-    """
-    begin = 0 if around is None else max(0, round((around - 0.2) * sr))
-    end = len(y) if around is None else round((around + 0.2) * sr)
-    step, width = max(1, round(0.002 * sr)), max(2, round(0.01 * sr))
-    padded = np.pad(np.asarray(y[begin:end], dtype=np.float64) ** 2, (width // 2, width))
-    energy = np.cumsum(padded)
-    energy = (energy[width:] - energy[:-width])[::step] / width
-    if not energy.size or energy.max() <= 1e-14:
-        raise NmfamtError("nothing sounds in it")
-    level = 10 * np.log10(np.maximum(energy, 1e-9 * energy.max()))
-    peak = int(level.argmax())
-    background = np.quantile(level[: peak + 1], 0.25)
-    if begin == 0:  # a file may begin with the note, and then most of what precedes the maximum is its rise
-        background = min(background, level[:3].mean())
-    threshold = max(level[peak] - 26.0, min(background + 6.0, level[peak] - 6.0))
-    quiet = np.flatnonzero(level[: peak + 1] < threshold)
-    if not len(quiet):
-        return begin / sr
-    last = int(quiet[-1])
-    fraction = (threshold - level[last]) / (level[last + 1] - level[last])
-    return float(begin / sr + (last + fraction) * step / sr)
 
 
 def fill_pitches(

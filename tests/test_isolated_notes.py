@@ -1,11 +1,11 @@
-"""Recordings of single notes: which there are, and which note each holds."""
+"""Recordings of single notes: which there are, which note each holds, and when it begins."""
 
 import numpy as np
 import pytest
 import soundfile
 
 from nmfamt.exceptions import NmfamtError, NmfamtWarning
-from nmfamt.isolated_notes import IsolatedNote, find_isolated_notes, is_contradicted, pitch_from_name
+from nmfamt.isolated_notes import IsolatedNote, find_isolated_notes, find_onset, is_contradicted, pitch_from_name
 from nmfamt.pitch import pitch_to_hz
 
 SR = 16000
@@ -191,6 +191,82 @@ def test_where_no_pitch_is_heard(tmp_path, y):
     soundfile.write(tmp_path / "60.wav", y, SR)
     with pytest.raises(NmfamtError, match=r"No pitch is heard in '.*60\.wav'"):
         find_isolated_notes(tmp_path, pitch_from="audio")
+
+
+# The onset
+
+
+def note(pitch, *, onset=0.1, rise=0.005, decay=2.0, seconds=1.5, background=1e-5, seed=0):
+    """Return a harmonic tone that begins at a known time and dies away."""
+    rng = np.random.default_rng(seed)
+    time = np.arange(round(seconds * SR)) / SR
+    age = time - onset
+    envelope = np.where(age < 0, 0, np.minimum(1, age / max(rise, 1e-9)) * np.exp(-decay * np.abs(age)))
+    hz = pitch_to_hz(pitch) * np.arange(1, 9)
+    partials = sum(np.sin(2 * np.pi * f * time + k) / (k + 1) for k, f in enumerate(hz) if f < 7500)
+    return 0.3 * partials * envelope + background * rng.standard_normal(len(time))
+
+
+def knock(y, when, *, level, seconds=0.008, seed=1):
+    """Add the noise of a key."""
+    age = np.arange(len(y)) / SR - when
+    burst = np.random.default_rng(seed).standard_normal(len(y)) * np.exp(-np.maximum(age, 0) / seconds)
+    return y + level * burst * (age >= 0)
+
+
+@pytest.mark.parametrize("pitch", [30, 45, 60, 80, 100])
+@pytest.mark.parametrize("rise", [0.0, 0.005, 0.03, 0.06])
+@pytest.mark.parametrize("onset", [0.03, 0.1, 0.237])
+def test_onsets_are_found_within_6_ms(pitch, rise, onset):
+    assert find_onset(note(pitch, onset=onset, rise=rise), SR) == pytest.approx(onset, abs=0.006)
+
+
+@pytest.mark.parametrize("pitch", [30, 45, 60, 80, 100])
+@pytest.mark.parametrize("rise", [0.0, 0.005, 0.03, 0.06])
+def test_a_file_may_begin_with_its_note(pitch, rise):
+    # To half a period: there is nothing before it to tell a rise from the ripple of a low tone.
+    tolerance = max(0.006, 0.55 / pitch_to_hz(pitch))
+    assert find_onset(note(pitch, onset=0.0, rise=rise), SR) == pytest.approx(0.0, abs=tolerance)
+
+
+@pytest.mark.parametrize("level", [0.02, 0.1, 0.2])
+def test_the_noise_of_a_key_before_the_note_is_no_onset(level):
+    y = knock(note(60, onset=0.3), 0.2, level=level)
+    assert find_onset(y, SR) == pytest.approx(0.3, abs=0.005)
+
+
+@pytest.mark.parametrize("background", [1e-4, 1e-3, 1e-2])
+def test_noise_in_the_background_does_not_matter(background):
+    y = note(60, onset=0.3, background=background)
+    assert find_onset(y, SR) == pytest.approx(0.3, abs=0.006)
+
+
+@pytest.mark.parametrize("gain", [1e-4, 1.0, 1e3])
+def test_gain_does_not_matter(gain):
+    assert find_onset(gain * note(60), SR) == pytest.approx(find_onset(note(60), SR), abs=1e-6)
+
+
+@pytest.mark.parametrize("sr", [8000, 44100, 96000])
+def test_the_rate_does_not_matter(sr):
+    time = np.arange(sr) / sr
+    y = np.sin(2 * np.pi * 440 * time) * (time >= 0.25) * np.exp(-time)
+    assert find_onset(y, sr) == pytest.approx(0.25, abs=0.006)
+
+
+def test_a_rough_idea_chooses_between_sounds():
+    y = note(60, onset=0.2, seconds=3.0, decay=20) + 2 * note(60, onset=1.5, seconds=3.0)
+    assert find_onset(y, SR) == pytest.approx(1.5, abs=0.006)
+    assert find_onset(y, SR, around=0.25) == pytest.approx(0.2, abs=0.006)
+
+
+def test_a_note_that_sounds_from_the_start_begins_there():
+    assert find_onset(np.sin(np.arange(8000.0)), SR) == pytest.approx(0.0, abs=0.006)
+
+
+@pytest.mark.parametrize("y", [np.zeros(8000), np.zeros(1), np.zeros(0)])
+def test_silence_has_no_onset(y):
+    with pytest.raises(NmfamtError, match="nothing sounds in it"):
+        find_onset(y, SR)
 
 
 # Errors

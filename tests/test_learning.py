@@ -9,7 +9,7 @@ import soundfile
 from nmfamt.dictionary import Dictionary, load_dictionary
 from nmfamt.exceptions import NmfamtError, NmfamtWarning
 from nmfamt.isolated_notes import IsolatedNote
-from nmfamt.learning import fill_pitches, find_onset, learn_dictionary, onset_delays, stage_edges
+from nmfamt.learning import fill_pitches, learn_dictionary, onset_delays, stage_edges
 from nmfamt.log_frequency import LogFrequency
 from nmfamt.multipitch import Factorization
 from nmfamt.pitch import pitch_to_hz
@@ -27,13 +27,6 @@ def note(pitch, *, onset=0.1, rise=0.005, decay=2.0, seconds=1.5, background=1e-
     hz = pitch_to_hz(pitch) * np.arange(1, 9)
     partials = sum(np.sin(2 * np.pi * f * time + k) / (k + 1) for k, f in enumerate(hz) if f < 7500)
     return 0.3 * partials * envelope + background * rng.standard_normal(len(time))
-
-
-def knock(y, when, *, level, seconds=0.008, seed=1):
-    """Add the noise of a key."""
-    age = np.arange(len(y)) / SR - when
-    burst = np.random.default_rng(seed).standard_normal(len(y)) * np.exp(-np.maximum(age, 0) / seconds)
-    return y + level * burst * (age >= 0)
 
 
 @pytest.fixture
@@ -61,64 +54,6 @@ def scale(tmp_path_factory):
 
 def column(dictionary, pitch, number):
     return dictionary.W[:, np.flatnonzero(dictionary.pitches == pitch)[number]]
-
-
-# The onset
-
-
-@pytest.mark.parametrize("pitch", [30, 45, 60, 80, 100])
-@pytest.mark.parametrize("rise", [0.0, 0.005, 0.03, 0.06])
-@pytest.mark.parametrize("onset", [0.03, 0.1, 0.237])
-def test_onsets_are_found_within_6_ms(pitch, rise, onset):
-    assert find_onset(note(pitch, onset=onset, rise=rise), SR) == pytest.approx(onset, abs=0.006)
-
-
-@pytest.mark.parametrize("pitch", [30, 45, 60, 80, 100])
-@pytest.mark.parametrize("rise", [0.0, 0.005, 0.03, 0.06])
-def test_a_file_may_begin_with_its_note(pitch, rise):
-    # To half a period: there is nothing before it to tell a rise from the ripple of a low tone.
-    tolerance = max(0.006, 0.55 / pitch_to_hz(pitch))
-    assert find_onset(note(pitch, onset=0.0, rise=rise), SR) == pytest.approx(0.0, abs=tolerance)
-
-
-@pytest.mark.parametrize("level", [0.02, 0.1, 0.2])
-def test_the_noise_of_a_key_before_the_note_is_no_onset(level):
-    y = knock(note(60, onset=0.3), 0.2, level=level)
-    assert find_onset(y, SR) == pytest.approx(0.3, abs=0.005)
-
-
-@pytest.mark.parametrize("background", [1e-4, 1e-3, 1e-2])
-def test_noise_in_the_background_does_not_matter(background):
-    y = note(60, onset=0.3, background=background)
-    assert find_onset(y, SR) == pytest.approx(0.3, abs=0.006)
-
-
-@pytest.mark.parametrize("gain", [1e-4, 1.0, 1e3])
-def test_gain_does_not_matter(gain):
-    assert find_onset(gain * note(60), SR) == pytest.approx(find_onset(note(60), SR), abs=1e-6)
-
-
-@pytest.mark.parametrize("sr", [8000, 44100, 96000])
-def test_the_rate_does_not_matter(sr):
-    time = np.arange(sr) / sr
-    y = np.sin(2 * np.pi * 440 * time) * (time >= 0.25) * np.exp(-time)
-    assert find_onset(y, sr) == pytest.approx(0.25, abs=0.006)
-
-
-def test_a_rough_idea_chooses_between_sounds():
-    y = note(60, onset=0.2, seconds=3.0, decay=20) + 2 * note(60, onset=1.5, seconds=3.0)
-    assert find_onset(y, SR) == pytest.approx(1.5, abs=0.006)
-    assert find_onset(y, SR, around=0.25) == pytest.approx(0.2, abs=0.006)
-
-
-def test_a_note_that_sounds_from_the_start_begins_there():
-    assert find_onset(np.sin(np.arange(8000.0)), SR) == pytest.approx(0.0, abs=0.006)
-
-
-@pytest.mark.parametrize("y", [np.zeros(8000), np.zeros(1), np.zeros(0)])
-def test_silence_has_no_onset(y):
-    with pytest.raises(NmfamtError, match="nothing sounds in it"):
-        find_onset(y, SR)
 
 
 # Templates
