@@ -112,9 +112,9 @@ def main() -> None:
             )
             print(f"{minutes} min: {cpu:.1f} s, {60 * minutes / cpu:.0f}x, {memory:.0f} MB", flush=True)
         write_recording(source, 1)
-        one, two = transcribe(source, target), target.read_bytes()
-        both = transcribe(source, target, n_threads=2)
-        threads = {"same_bytes": two == target.read_bytes(), "wall_1": one.wall, "wall_2": both.wall}
+        one, expected = transcribe(source, target), target.read_bytes()
+        two = transcribe(source, target, n_threads=2)
+        threads = {"same_bytes": target.read_bytes() == expected, "wall_1": one.wall, "wall_2": two.wall}
     material = sorted({path.parent.name for path in music()})
     write("end_to_end", {"music": material, "sr": SR, "n_channels": 2, "rows": rows, "threads": threads})
     print(table(rows))
