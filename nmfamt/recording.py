@@ -65,7 +65,8 @@ class Recording:
         for spectrogram in settings.blocks(self.read() if blocks is None else blocks):
             if progress:
                 progress(min(1.0, float(spectrogram.times[-1]) / self.duration))
-            yield replace(spectrogram, times=spectrogram.times + self.start, bandwidth=bandwidth(self.sr))
+            held = bandwidth(self.sr, settings.sr)
+            yield replace(spectrogram, times=spectrogram.times + self.start, bandwidth=held)
 
 
 def open_recording(

@@ -243,20 +243,20 @@ def whole(settings: Settings, y: ArrayLike, *, sr: float) -> Spectrogram:
         settings.freqs,
         np.concatenate([part.times for part in parts]),
         settings,
-        bandwidth=bandwidth(sr),
+        bandwidth=bandwidth(sr, settings.sr),
     )
 
 
-def bandwidth(sr: float) -> float:
-    """Return the highest frequency in Hz that audio at the rate `sr` holds after resampling.
+def bandwidth(sr: float, target: float) -> float:
+    """Return the highest frequency in Hz that audio holds after resampling from the rate `sr` to `target`.
 
     Examples
     --------
-    >>> bandwidth(8000)
-    3600.0
+    >>> bandwidth(8000, 16000), bandwidth(44100, 16000)
+    (3600.0, inf)
     """
     # A good resampler keeps nine tenths of the band and rolls off above.
-    return 0.45 * sr
+    return 0.45 * sr if sr < target else np.inf
 
 
 def check_settings(settings: Settings, *, counts: tuple[str, ...] = ()) -> None:

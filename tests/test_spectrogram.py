@@ -83,7 +83,7 @@ def test_audio_is_not_changed():
 @pytest.mark.parametrize("sr", [8000, 11025])
 def test_nothing_lies_above_the_bandwidth_of_the_recording(sr):
     spectrogram = LogFrequency()(noise(1.0, sr=sr), sr=sr)
-    assert spectrogram.bandwidth == bandwidth(sr)
+    assert spectrogram.bandwidth == bandwidth(sr, SR)
     S, freqs = spectrogram.S[:, 20:-20], spectrogram.freqs
     assert S[freqs > 1.15 * spectrogram.bandwidth].max() < 0.01 * S.max()
     below = S[(freqs > 500) & (freqs < spectrogram.bandwidth)].mean(axis=1)
