@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from nmfamt.blas import single_thread
 from nmfamt.exceptions import NmfamtError
 from nmfamt.pitch import pitch_to_hz
 from nmfamt.spectrogram import Spectrogram, check_settings, compress, stream, whole
@@ -216,6 +217,7 @@ def _triangles(centres: NDArray[np.float64], ratio: float, df: float, n_bins: in
     return filters[:, used[0] : used[-1] + 1], int(used[0])
 
 
+@single_thread()
 def _band_magnitudes(y: FloatArray, band: _Band, hop_length: int, context: int, n_frames: int) -> FloatArray:
     """Compute the filtered magnitudes of one band for frames centred on ``y[context + t * hop_length]``."""
     from scipy.fft import rfft

@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nmfamt.activation import PitchActivation
+from nmfamt.blas import single_thread
 from nmfamt.dictionary import Dictionary
 from nmfamt.exceptions import NmfamtError
 from nmfamt.nmf import activations
@@ -144,6 +145,7 @@ class Factorization:
         rows = _Rows.of(self.dictionary)
         return np.ascontiguousarray(self.dictionary.W[:, rows.order], dtype=spectrogram.S.dtype), rows
 
+    @single_thread()
     def _loss(self, V: FloatArray, W: FloatArray, H: FloatArray, starts: NDArray[np.int64]) -> FloatArray:
         """Return what the divergence of each frame rises by if a row is deleted."""
         from nmfamt.multipitch._deletion import deletion_loss

@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nmfamt.blas import single_thread
 from nmfamt.exceptions import NmfamtError
 from nmfamt.nmf.divergence import beta_divergence
 
@@ -60,6 +61,7 @@ class Fit:
     converged: bool
 
 
+@single_thread()
 def activations(
     V: FloatArray,
     W: FloatArray,

@@ -44,6 +44,7 @@ _INAUDIBLE = np.log10(3 * FLOOR)
 _FADING_FRAMES = 50  # how much longer than it is heard a note is followed
 _HOPS = (0.008, 0.0125)  # seconds; what was learned at 10 ms holds about as long
 _LATENESS = (-0.03, 0.08)  # seconds; a correction beyond would be an extrapolation
+_LEAST_FRAMES = 3  # of a note
 _SHORTEST = 0.03  # seconds; frames resolve no less
 
 FloatArray = NDArray[np.floating[Any]]
@@ -169,6 +170,8 @@ class HMMTracker:
         onsets = window.times[0] + (candidates.frames + candidates.offsets) * window.hop - late - delay
         kept = self._kept(candidates, confidences, onsets)
         spans = _spans(candidates.select(kept), levels)
+        # Of what begins with the last frames of the recording nothing is known.
+        last = min(last, len(window.times) - _LEAST_FRAMES + 1)
         ours = [i for i, (_, start, _) in enumerate(spans) if first <= start < last]
         if not ours:
             return None
@@ -209,7 +212,8 @@ class HMMTracker:
         self, levels: Levels, spans: list[tuple[int, int, int]], model: EmissionModel, hmm: Any
     ) -> NDArray[np.int64]:
         """Return the frame in which the sustain of each note ends."""
-        scores = model.frame(np.concatenate([frame_features(levels, *span) for span in spans]))
+        # Note by note: the features of all notes at once would be the largest array of a transcription.
+        scores = np.concatenate([model.frame(frame_features(levels, *span)) for span in spans])
         scores -= scores.max(axis=1, keepdims=True)  # what the states of a frame have in common does not count
         lengths = [last - first for _, first, last in spans]
         emissions = np.full((len(scores), len(STATES)), _IMPOSSIBLE)

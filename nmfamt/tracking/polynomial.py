@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nmfamt.blas import single_thread
 from nmfamt.exceptions import NmfamtError
 
 __all__ = ["Polynomial", "rounded"]
@@ -80,6 +81,7 @@ class Polynomial:
         if unknown := set(self.interacting) - set(self.names):
             raise NmfamtError(f"there are products of {', '.join(sorted(unknown))}, which are no features.")
 
+    @single_thread()
     def __call__(self, X: FloatArray) -> NDArray[np.float64]:
         """Evaluate the polynomial.
 
@@ -184,7 +186,8 @@ class Polynomial:
 
     def _standardised(self, X: FloatArray) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return the standardised features, and those that interact, clipped."""
-        Z = ((X - self.mean) / self.scale).astype(np.float32)
+        single = X.astype(np.float32, copy=False)
+        Z = np.asarray((single - self.mean.astype(np.float32)) / self.scale.astype(np.float32), dtype=np.float32)
         return Z, np.clip(Z[:, [self.names.index(name) for name in self.interacting]], -_CLIP, _CLIP)
 
 
