@@ -119,7 +119,7 @@ def blocks(
     header = info(path)
     _check_span(path, header.duration, start, end)
     warn_if_cut_short(path, header)
-    first = round(start * header.sr)
+    first = min(round(start * header.sr), header.n_samples - 1)
     last = header.n_samples if end is None else min(round(end * header.sr), header.n_samples)
     native = _decode(path, header.sr, first, max(last, first + 1), max(1, round(block_seconds * header.sr)))
     resampled = native if header.sr == sr else _resample_stream(native, header.sr, sr)

@@ -233,10 +233,17 @@ def test_an_octave_higher_all_notes_are_an_octave_higher():
     np.testing.assert_array_equal(high.pitches, low.pitches + 12)
 
 
-@pytest.mark.parametrize("n_frames", [0, 1, 2, 5])
-def test_short_recordings(n_frames):
+@pytest.mark.parametrize("n_frames", [0, 1, 2, 3, 5])
+def test_a_note_needs_three_frames(n_frames):
     assert len(SOUND(steps(n_frames))) == 0
-    assert len(SOUND(steps(n_frames, (0, 0, n_frames, 0.5)))) == min(n_frames, 1)
+    assert len(SOUND(steps(n_frames, (0, 0, n_frames, 0.5)))) == (n_frames >= 3)
+
+
+def test_what_begins_with_the_last_frames_is_not_known():
+    onsets = np.zeros((1, 50), dtype=np.float32)
+    for place, n_notes in ((46, 1), (47, 1), (48, 0), (49, 0)):
+        onsets[:], onsets[0, place] = 0, 1
+        assert len(SOUND(make_activation(np.zeros_like(onsets), onsets=onsets))) == n_notes
 
 
 def test_float64_gives_the_same_notes():
