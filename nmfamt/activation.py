@@ -79,7 +79,14 @@ class PitchActivation:
         return float(self.times[1] - self.times[0]) if len(self.times) > 1 else 0.01
 
     def frames(self, first: int, last: int) -> Self:
-        """Return the frames `first` to `last` (excluded)."""
+        """Return the frames `first` to `last` (excluded).
+
+        Examples
+        --------
+        >>> from nmfamt import activate
+        >>> activate([0.0] * 8000, sr=16000).frames(20, 30).times[[0, -1]]
+        array([0.2 , 0.29])
+        """
         span = slice(first, last)
         return replace(
             self,
@@ -97,11 +104,19 @@ class PitchActivation:
         ------
         NmfamtError
             If there are none, or their rows differ.
+
+        Examples
+        --------
+        >>> from nmfamt import activate
+        >>> whole = activate([0.0] * 8000, sr=16000)
+        >>> PitchActivation.concatenate([whole.frames(0, 20), whole.frames(20, 51)]).values.shape
+        (88, 51)
         """
         if not parts:
             raise NmfamtError("There is no activation to concatenate.")
         first = parts[0]
-        if any(not np.array_equal(part.pitches, first.pitches) for part in parts):
+        rows = (first.instruments.tolist(), first.pitches.tolist())
+        if any((part.instruments.tolist(), part.pitches.tolist()) != rows for part in parts):
             raise NmfamtError("Only activations with the same rows can follow each other.")
         return replace(
             first,

@@ -61,6 +61,13 @@ class Recording:
             What `read` returned, where the caller wanted to call it.
         progress : callable, optional
             Called with the share that is done, from 0 to 1.
+
+        Examples
+        --------
+        >>> from nmfamt import LogFrequency
+        >>> recording = open_recording(np.zeros(160_000), sr=16000, target=16000, start=2.0)
+        >>> [float(spectrogram.times[0]) for spectrogram in recording.spectrograms(LogFrequency())]
+        [2.0, 7.12]
         """
         for spectrogram in settings.blocks(self.read() if blocks is None else blocks):
             if progress:

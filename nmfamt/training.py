@@ -81,6 +81,14 @@ def learn_emission_model(
     ------
     NmfamtError
         If no candidate matches a label.
+
+    Examples
+    --------
+    >>> from nmfamt import activate
+    >>> y = np.sin(2 * np.pi * 440 * np.arange(16000) / 16000) * (np.arange(16000) > 3200)
+    >>> model = learn_emission_model([(activate(y, sr=16000), Notes([[0.2, 1.0]], [69]))])
+    >>> model.onset.names == tuple(onset_feature_names())
+    True
     """
     rng = np.random.default_rng(seed)
     samples = [_sample(activation, notes, tolerance) for activation, notes in recordings]
@@ -143,6 +151,13 @@ def label_candidates(
         1 an onset, 0 none, -1 near an onset that another candidate explains better.
     note : ndarray of int, shape (n_candidates,)
         Which note it begins, -1 where none.
+
+    Examples
+    --------
+    >>> times, pitches = np.array([1.01, 1.04, 2.0]), np.array([60.0, 60.0, 60.0])
+    >>> candidates = Candidates(np.zeros(3, int), np.array([101, 104, 200]), np.zeros(3), np.array([0.9, 0.2, 0.9]))
+    >>> label_candidates(candidates, times, pitches, Notes([[1.0, 1.5]], [60]), tolerance=0.06)
+    (array([ 1, -1,  0]), array([ 0, -1, -1]))
     """
     truth = np.zeros(len(candidates), dtype=np.int64)
     note = np.full(len(candidates), -1)

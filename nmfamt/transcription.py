@@ -128,7 +128,14 @@ class Transcriber:
         end: float | None = None,
         progress: Progress | None = None,
     ) -> Iterator[PitchActivation]:
-        """Yield the activations of a recording block by block; see `transcribe` for the parameters."""
+        """Yield the activations of a recording block by block; see `transcribe` for the parameters.
+
+        Examples
+        --------
+        >>> blocks = make_transcriber("violin").activations(np.zeros(160_000), sr=16000)
+        >>> [block.values.shape for block in blocks]
+        [(46, 512), (46, 489)]
+        """
         recording = open_recording(source, sr=sr, target=self.settings.sr, start=start, end=end)
         first, second = _parts(progress, _FIRST_PASS)
         level = measure_level(recording.spectrograms(self.settings, progress=first))

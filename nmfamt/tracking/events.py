@@ -53,7 +53,14 @@ class Candidates:
         return len(self.rows)
 
     def select(self, mask: NDArray[Any]) -> "Candidates":
-        """Return those where `mask` is true, or at the given places."""
+        """Return those where `mask` is true, or at the given places.
+
+        Examples
+        --------
+        >>> two = Candidates(np.array([3, 4]), np.array([50, 70]), np.zeros(2), np.array([0.2, 0.9]))
+        >>> two.select(two.strengths > 0.5).frames
+        array([70])
+        """
         return Candidates(self.rows[mask], self.frames[mask], self.offsets[mask], self.strengths[mask])
 
 
@@ -73,6 +80,15 @@ def find_candidates(levels: Levels, *, threshold: float = 0.01, radius: int = 2)
     -------
     Candidates
         Sorted by row, then frame.
+
+    Examples
+    --------
+    >>> from nmfamt import activate
+    >>> y = np.sin(2 * np.pi * 440 * np.arange(8000) / 16000)
+    >>> levels = Levels.of(activate(y, sr=16000))
+    >>> found = find_candidates(levels)
+    >>> float(levels.pitches[found.rows[found.strengths.argmax()]])
+    69.0
     """
     rise = levels.novelty
     n_frames = rise.shape[1]
@@ -133,6 +149,15 @@ def onset_features(levels: Levels, candidates: Candidates) -> NDArray[np.float32
     -------
     ndarray, shape (n_candidates, n_features)
         In the order of `onset_feature_names`.
+
+    Examples
+    --------
+    >>> from nmfamt import activate
+    >>> y = np.sin(2 * np.pi * 440 * np.arange(8000) / 16000)
+    >>> levels = Levels.of(activate(y, sr=16000))
+    >>> candidates = find_candidates(levels)
+    >>> onset_features(levels, candidates).shape == (len(candidates), len(onset_feature_names()))
+    True
     """
     rows, frames = candidates.rows, candidates.frames + CONTEXT
     pitch = levels.pitches[rows]

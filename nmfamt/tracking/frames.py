@@ -31,6 +31,11 @@ def frame_feature_names() -> list[str]:
     """Return the names of the columns of `frame_features`.
 
     ``fall`` is the level under the peak of the note so far, ``age`` the logarithm of its duration so far.
+
+    Examples
+    --------
+    >>> [name for name in frame_feature_names() if name.startswith("fall")]
+    ['fall', 'fall<-1.5', 'fall<-1.0', 'fall<-0.6', 'fall<-0.3', 'fall<-0.1']
     """
     return [
         *(f"level{lag:+d}" for lag in _LAGS),
@@ -70,6 +75,14 @@ def frame_features(levels: Levels, row: int, first: int, last: int) -> NDArray[n
     -------
     ndarray, shape (last - first, n_features)
         In the order of `frame_feature_names`.
+
+    Examples
+    --------
+    >>> from nmfamt import activate
+    >>> y = np.sin(2 * np.pi * 440 * np.arange(8000) / 16000)
+    >>> X = frame_features(Levels.of(activate(y, sr=16000)), 69 - 21, 5, 45)
+    >>> X.shape == (40, len(frame_feature_names())), float(X[0, frame_feature_names().index("fall")])
+    (True, 0.0)
     """
     pitch = levels.pitches[row]
     n = last - first

@@ -49,6 +49,14 @@ class Levels:
         Not a logarithm: the novelty as a share of the level of the recording.
     pitches : ndarray, shape (n_rows,)
         MIDI pitch of the rows.
+
+    Examples
+    --------
+    >>> from nmfamt import activate
+    >>> y = np.sin(2 * np.pi * 440 * np.arange(8000) / 16000)
+    >>> levels = Levels.of(activate(y, sr=16000))
+    >>> levels.novelty.shape, levels.values.shape == (88, 51 + 2 * CONTEXT)
+    ((88, 51), True)
     """
 
     values: FloatArray
@@ -101,6 +109,13 @@ def rows_of_intervals(pitches: NDArray[np.float64], intervals: Sequence[int]) ->
     Returns
     -------
     ndarray of int, shape (n_pitches, n_intervals)
+        What lies beyond is a row that is always silent.
+
+    Examples
+    --------
+    >>> (rows,) = rows_of_intervals(np.array([60.0]), (-12, 0, 12))
+    >>> rows - rows[1]
+    array([-12,   0,  12])
     """
     rows = np.round(pitches).astype(np.int64)[:, None] + np.array(intervals) + _MARGIN
     return np.asarray(np.clip(rows, 0, 127 + 2 * _MARGIN))

@@ -28,6 +28,16 @@ def windows(
     first, last : int
         The frames ``first`` to ``last`` (excluded) are this window's own. Windows are counted from the start of the
         stream, so they do not depend on how it was cut.
+
+    Examples
+    --------
+    >>> from nmfamt import activate
+    >>> activation = activate([0.0] * 8000, sr=16000)
+    >>> for window, first, last in windows([activation], 20, before=5, after=10):
+    ...     print(len(window.times), first, last)
+    30 0 20
+    35 5 25
+    16 5 16
     """
     waiting: list[PitchActivation] = []
     first = 0
