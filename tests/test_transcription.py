@@ -328,6 +328,8 @@ def test_the_least_confident_give_way():
 def test_a_note_that_begins_where_another_ends_is_not_beside_it():
     notes = Notes([[0, 1], [1, 2]], [60, 62])
     assert limit_polyphony(notes, 1).equals(notes)
+    held = Notes([[0, 1], [1, 2], [0, 3]], [60, 62, 72], confidences=[0.9, 0.8, 0.5])
+    assert limit_polyphony(held, 2).equals(held)
 
 
 @pytest.mark.parametrize("polyphony", [1, 2, 5])
