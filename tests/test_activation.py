@@ -190,8 +190,8 @@ def test_cutting_into_parts_and_joining_them_is_the_identity():
 def test_only_the_same_rows_are_joined():
     with pytest.raises(NmfamtError, match="with the same rows"):
         PitchActivation.concatenate([activation(), activation(pitches=np.array([60.0, 62.0, 48.0]))])
+    other = activation(instruments=np.array(["flute", "flute", "viola"]))
     with pytest.raises(NmfamtError, match="with the same rows"):
-        other = activation(instruments=np.array(["flute", "flute", "viola"]))
         PitchActivation.concatenate([activation(), other])
     with pytest.raises(NmfamtError, match="no activation to concatenate"):
         PitchActivation.concatenate([])
