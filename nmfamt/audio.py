@@ -14,7 +14,7 @@ import numpy as np
 import soundfile
 from numpy.typing import ArrayLike, NDArray
 
-from nmfamt.audio_files import SUFFIXES, AudioInfo, find_audio, info, warn_if_cut_short
+from nmfamt.audio_files import SUFFIXES, AudioInfo, find_audio, info, name_for_soundfile, warn_if_cut_short
 from nmfamt.exceptions import NmfamtError
 
 __all__ = ["SUFFIXES", "AudioInfo", "blocks", "check", "find_audio", "info", "load", "resample"]
@@ -143,7 +143,7 @@ def _decode(
     name = repr(os.fspath(path))
     position = first
     try:
-        with soundfile.SoundFile(os.fspath(path)) as file:
+        with soundfile.SoundFile(name_for_soundfile(path)) as file:
             file.seek(first)
             while position < last:
                 channels = file.read(min(block_length, last - position), dtype="float32", always_2d=True)

@@ -13,7 +13,7 @@ import soundfile
 
 from nmfamt.exceptions import NmfamtError, NmfamtWarning
 
-__all__ = ["SUFFIXES", "AudioInfo", "find_audio", "info", "warn_if_cut_short"]
+__all__ = ["SUFFIXES", "AudioInfo", "find_audio", "info", "name_for_soundfile", "warn_if_cut_short"]
 
 SUFFIXES = frozenset(
     {".aif", ".aifc", ".aiff", ".au", ".caf", ".flac", ".mp3", ".oga", ".ogg", ".opus"}
@@ -82,9 +82,9 @@ def info(path: str | os.PathLike[str]) -> AudioInfo:
     name = repr(os.fspath(path))
     size = _file_size(path)
     try:
-        found = soundfile.info(os.fspath(path))
+        found = soundfile.info(name_for_soundfile(path))
     except (soundfile.SoundFileError, TypeError) as error:  # TypeError: .raw, which has no header
-        reason = str(error).removeprefix(f"Error opening {name}: ").rstrip(".")
+        reason = str(error).removeprefix(f"Error opening {name_for_soundfile(path)!r}: ").rstrip(".")
         raise NmfamtError(
             f"{name} is not audio that soundfile can read ({reason}): "
             f"if another player opens it, convert it with  ffmpeg -i {name} out.wav"
@@ -114,6 +114,17 @@ def _file_size(path: str | os.PathLike[str]) -> int:
     if size == 0:
         raise NmfamtError(f"{name} is empty (0 bytes): copy or record it again.")
     return size
+
+
+def name_for_soundfile(path: str | os.PathLike[str]) -> str | bytes:
+    """Return a path as soundfile takes it: as bytes where names are bytes, since not all of them are UTF-8.
+
+    Examples
+    --------
+    >>> os.fsdecode(name_for_soundfile("a.wav"))
+    'a.wav'
+    """
+    return os.fspath(path) if os.name == "nt" else os.fsencode(path)
 
 
 def warn_if_cut_short(path: str | os.PathLike[str], header: AudioInfo) -> None:

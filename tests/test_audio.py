@@ -1,5 +1,6 @@
 """Recordings: every format, rate and channel count; the bad ones refused in one sentence."""
 
+import os
 import struct
 import tracemalloc
 
@@ -274,3 +275,11 @@ def test_find_audio_refuses(tmp_path):
     (tmp_path / "a.wav").touch()
     with pytest.raises(NmfamtError, match="cannot be listed"):
         audio.find_audio(tmp_path / "a.wav")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="only POSIX file names are bytes")
+def test_a_name_that_is_not_utf8_is_a_name(tmp_path):
+    path = tmp_path / os.fsdecode(b"caf\xe9.wav")
+    soundfile.write(os.fsencode(path), np.full(800, 0.5), 8000, format="WAV")
+    y, sr = audio.load(path)
+    assert (len(y), sr) == (800, 8000)
