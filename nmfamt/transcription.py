@@ -184,7 +184,8 @@ def transcribe(
     device : {"cpu"}
         Where it is computed.
     sensitivity : float, optional, in (0, 1)
-        A note is kept when its confidence is at least ``1 - sensitivity``.
+        A note is kept when its confidence is at least ``1 - sensitivity``; with ``threshold-nmf``, the threshold is a
+        tenth of that.
     min_duration : float, optional
         Shorter notes are dropped, in seconds.
     fmin, fmax : float, optional
@@ -226,6 +227,7 @@ def transcribe(
         fmax=fmax,
     )
     notes = transcriber(source, sr=sr, start=start, end=end, progress=progress)
+    notes = replace(notes, info={**notes.info, **_part(fmin, fmax, start, end)})
     return _finished(notes, method, polyphony)
 
 
@@ -257,7 +259,14 @@ def activate(
     """
     transcriber = make_transcriber(dictionary, method=method, device=device, fmin=fmin, fmax=fmax)
     parts = transcriber.activations(source, sr=sr, start=start, end=end, progress=progress)
-    return PitchActivation.concatenate(list(parts))
+    activation = PitchActivation.concatenate(list(parts))
+    return replace(activation, info={**activation.info, **_part(fmin, fmax, start, end)})
+
+
+def _part(fmin: float | None, fmax: float | None, start: float, end: float | None) -> dict[str, float | None]:
+    """Return which part of the recording was looked at, ready for JSON."""
+    limits = {"fmin": fmin, "fmax": fmax, "start": start, "end": end}
+    return {name: None if limit is None or not np.isfinite(limit) else float(limit) for name, limit in limits.items()}
 
 
 def track(

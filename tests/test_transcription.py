@@ -309,6 +309,14 @@ def test_notes_say_what_made_them(heard, formula):
     assert heard.info["method"] == "nmf"
     assert heard.info["sensitivity"] == 0.5
     assert heard.info["model"] == "tracker"
+    assert [heard.info[name] for name in ("fmin", "fmax", "start", "end")] == [None, None, 0.0, None]
+
+
+def test_notes_say_what_was_left_out(song, formula):
+    part = {"fmin": np.float32(250.0), "fmax": 500, "start": 1.5, "end": 4.0}
+    found = transcribe(song[1], sr=SR, dictionary=formula, **part)
+    assert {name: found.info[name] for name in part} == part
+    assert track(activate(song[1], sr=SR, dictionary=formula, **part)).info == found.info
 
 
 # Polyphony
