@@ -11,6 +11,7 @@ Departures:
 1. Every template keeps a small share of its starting point, `prior` times the mean activation of all templates, so
    that a note heard once, or only together with others, is not fitted to their remains.
 2. Recordings are visited one after the other; only the sums of a whole pass change the templates.
+3. Labels are rounded to semitones: what is tuned otherwise is learned from isolated notes.
 """
 
 import os

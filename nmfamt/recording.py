@@ -1,8 +1,8 @@
 """A recording that can be read more than once: a file, or an array, or a part of either.
 
 What a transcription needs from the whole recording it measures in a first pass; only the second pass keeps anything,
-and no more than a block at a time. Whether the audio comes from a file or from memory makes no difference, except that
-an array is resampled as a whole.
+and no more than a block at a time. Whether the audio comes from a file or from memory makes no difference but for
+the rounding of the resampler, which takes an array as a whole.
 """
 
 import os

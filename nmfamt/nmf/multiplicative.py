@@ -83,7 +83,7 @@ def activations(
     beta : float, in [0, 2]
         Which divergence is minimised; 1 is Kullback-Leibler.
     max_iter : int
-        Most updates; 60 come within about 1 % of the optimum on music.
+        Most updates; 60 come within about 2 % of the optimum on music (`benchmarks/results/trials.md`).
     tol : float
         Stop when the divergence has fallen by less than this share since the last check. 0 computes no
         divergence and does all `max_iter` updates.

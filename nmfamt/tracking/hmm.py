@@ -1,15 +1,16 @@
 """The default tracker: candidates judged by a logistic model, notes traced by a hidden Markov model.
 
 Each pitch is in one of four states: silence, attack, sustain, release (T. Cheng, S. Dixon & M. Mauch, "Improving piano
-note tracking by HMM smoothing", EUSIPCO 2015). An attack lasts one frame and stands at every candidate whose
-probability of being an onset is high enough; between attacks the most probable path through the other three, found by
-hmmlearn's Viterbi decoder, says where the sustain ends.
+note tracking by HMM smoothing", EUSIPCO 2015, where sustain is called decay, as befits a piano). An attack lasts one
+frame and stands at every candidate whose probability of being an onset is high enough; between attacks the most
+probable path through the other three, found by hmmlearn's Viterbi decoder, says where the sustain ends.
 
 Departures:
 
 1. Emissions are not densities of the activation but probabilities of a discriminative model given many features
-   (`EmissionModel`), as in hybrid recognisers: H. Bourlard & N. Morgan, "Connectionist Speech Recognition", 1994. They
-   are raised to the power `frame_weight`, because the evidence of neighbouring frames is far from independent.
+   (`EmissionModel`), as in hybrid recognisers: H. Bourlard & N. Morgan, "Connectionist Speech Recognition", 1994;
+   unlike there, they are not divided by the priors of the states. They are raised to the power `frame_weight`, because
+   the evidence of neighbouring frames is far from independent.
 2. Since an attack is certain where it stands, the chain falls into independent pieces, one from each attack to the
    next, at most `LONGEST_FRAMES` long: this is what lets the tracker run over a stream.
 3. The probability of the onset is the confidence of the note; posteriors over all frames are never computed.

@@ -1,8 +1,10 @@
 """The textbook tracker: a note sounds while its activation is above a threshold.
 
-Meant for teaching and as a baseline. The threshold is a share of the level of the recording, as in A. Dessein, A. Cont
-& G. Lemaitre, "Real-time polyphonic music transcription with non-negative matrix factorization and beta-divergence",
-ISMIR 2010.
+Meant for teaching and as a baseline. A fixed threshold, and dropping what is short, is how A. Dessein, A. Cont & G.
+Lemaitre, "Real-time polyphonic music transcription with non-negative matrix factorization and beta-divergence", ISMIR
+2010, decide on notes.
+
+Departure: the threshold is a share of the level of the recording, so that its gain does not matter.
 """
 
 from collections.abc import Iterable, Iterator
