@@ -15,11 +15,15 @@ from numpy.typing import NDArray
 from nmfamt.archive import read_archive, write_archive
 from nmfamt.exceptions import NmfamtError
 
-__all__ = ["PitchActivation", "novelty"]
+__all__ = ["N_PARTIALS", "PitchActivation", "novelty"]
+
+N_PARTIALS = 6
+"""Partials of a note whose strength front ends give as evidence, ``partial_1`` and so on."""
 
 FloatArray = NDArray[np.floating[Any]]
 
 _FORMAT = 1
+_LARGEST = 16_000_000_000  # bytes: eight hours of piano
 _EVIDENCE = "evidence_"
 
 
@@ -149,7 +153,7 @@ class PitchActivation:
             end finds.
         """
         refusal = "is not an activation of nmfamt: make one with `nmfamt activation IN -o A.npz`."
-        arrays, meta = read_archive(path, key="activation", newest=_FORMAT, refusal=refusal)
+        arrays, meta = read_archive(path, key="activation", newest=_FORMAT, refusal=refusal, largest=_LARGEST)
         try:
             loaded = cls(
                 values=_magnitudes(arrays["values"]),

@@ -79,7 +79,7 @@ def write_archive(
 
 
 def read_archive(
-    path: str | os.PathLike[str], *, key: str, newest: int, refusal: str
+    path: str | os.PathLike[str], *, key: str, newest: int, refusal: str, largest: int
 ) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
     """Read what `write_archive` wrote.
 
@@ -93,6 +93,8 @@ def read_archive(
         The highest ``format`` that is understood.
     refusal : str
         What the file is not, and how to get one that is; the end of a sentence that begins with its name.
+    largest : int
+        Bytes that it may unpack to; a small file can be made to fill any memory.
 
     Returns
     -------
@@ -112,6 +114,10 @@ def read_archive(
         raise NmfamtError(f"There is no file {name}.")
     try:
         # NumPy leaves a file open that it opened itself and found damaged.
+        with zipfile.ZipFile(path) as packed:
+            size = sum(member.file_size for member in packed.infolist())
+        if size > largest:
+            raise ValueError(f"it would unpack to {size / 1e9:.1f} GB")
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
             content = {member: np.asarray(archive[member]) for member in archive.files}
         meta = json.loads(str(content.pop(key)))

@@ -1,8 +1,8 @@
 """Matrix products on one thread: the same bits on every machine with the same library, and no crowding.
 
 A BLAS that splits a product between threads rounds it differently, so a transcription would depend on how many cores
-happen to be free; and the products here are small, so threads mostly wait for each other (a minute of piano took 2 s
-on one thread and 8 on two of a busy machine). Several recordings are better spread over processes.
+happen to be free; and the products here are small, so threads mostly wait for each other. Several recordings are better
+spread over processes.
 """
 
 from collections.abc import Iterator

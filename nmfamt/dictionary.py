@@ -34,6 +34,8 @@ __all__ = [
 FORMAT = 1
 """Version of the file format; a newer one is refused."""
 
+_LARGEST = 500_000_000  # bytes of a file, unpacked: a thousand times the shipped piano
+
 STAGES = ("attack", "sustain")
 
 _ARRAYS = ("W", "pitches", "stages", "instruments", "filled")
@@ -243,7 +245,7 @@ def _folders() -> list[Path]:
 def _read(path: Path) -> Dictionary:
     """Read a dictionary file, trusting nothing in it."""
     refusal = "is not a dictionary of nmfamt: make one with `nmfamt learn NOTES -o DICT.npz`."
-    arrays, meta = read_archive(path, key="meta", newest=FORMAT, refusal=refusal)
+    arrays, meta = read_archive(path, key="meta", newest=FORMAT, refusal=refusal, largest=_LARGEST)
     try:
         return Dictionary(
             **{name: arrays[name] for name in _ARRAYS},

@@ -55,6 +55,20 @@ _SMARAGDIS_BIBTEX = """\
   year      = {2003}
 }"""
 
+_DESSEIN = (
+    "A. Dessein, A. Cont & G. Lemaitre, 2010, Real-time polyphonic music transcription with non-negative "
+    "matrix factorization and beta-divergence, ISMIR."
+)
+_DESSEIN_BIBTEX = """\
+@inproceedings{dessein2010realtime,
+  author    = {Dessein, Arnaud and Cont, Arshia and Lemaitre, Guillaume},
+  title     = {Real-Time Polyphonic Music Transcription with Non-Negative Matrix Factorization and
+               Beta-Divergence},
+  booktitle = {International Society for Music Information Retrieval Conference},
+  pages     = {489--494},
+  year      = {2010}
+}"""
+
 METHODS = {
     method.name: method
     for method in (
@@ -66,20 +80,12 @@ METHODS = {
                 "model was learned once from labelled music, decides where notes begin and end."
             ),
             citation=(
-                f"{_SMARAGDIS} A. Dessein, A. Cont & G. Lemaitre, 2010, Real-time polyphonic music "
-                "transcription with non-negative matrix factorization and beta-divergence, ISMIR. T. Cheng, "
-                "S. Dixon & M. Mauch, 2015, Improving piano note tracking by HMM smoothing, EUSIPCO."
+                f"{_SMARAGDIS} {_DESSEIN} T. Cheng, S. Dixon & M. Mauch, 2015, "
+                "Improving piano note tracking by HMM smoothing, EUSIPCO."
             ),
             bibtex=f"""\
 {_SMARAGDIS_BIBTEX}
-@inproceedings{{dessein2010realtime,
-  author    = {{Dessein, Arnaud and Cont, Arshia and Lemaitre, Guillaume}},
-  title     = {{Real-Time Polyphonic Music Transcription with Non-Negative Matrix Factorization and
-               Beta-Divergence}},
-  booktitle = {{International Society for Music Information Retrieval Conference}},
-  pages     = {{489--494}},
-  year      = {{2010}}
-}}
+{_DESSEIN_BIBTEX}
 @inproceedings{{cheng2015improving,
   author    = {{Cheng, Tian and Dixon, Simon and Mauch, Matthias}},
   title     = {{Improving Piano Note Tracking by {{HMM}} Smoothing}},
@@ -96,8 +102,8 @@ METHODS = {
                 "The textbook: one template for each note, fitted to each frame; a note sounds wherever its "
                 "activation is above a threshold. For teaching, and as a baseline."
             ),
-            citation=_SMARAGDIS,
-            bibtex=_SMARAGDIS_BIBTEX,
+            citation=f"{_SMARAGDIS} {_DESSEIN}",
+            bibtex=f"{_SMARAGDIS_BIBTEX}\n{_DESSEIN_BIBTEX}",
             needs="a dictionary of the instrument; its templates of one pitch are averaged",
             speed="faster than nmf: fewer templates, and nothing to decode",
         ),

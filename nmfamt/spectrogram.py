@@ -154,7 +154,7 @@ def measure_level(spectrograms: Iterable[Spectrogram], quantile: float = 0.95) -
     counts = np.zeros(_LEVEL_BINS, dtype=np.int64)
     for spectrogram in spectrograms:
         sums = spectrogram.S.sum(axis=0, dtype=np.float64)
-        sounding = np.log2(sums[sums > _LEVEL_RANGE[0]])
+        sounding = np.minimum(np.log2(sums[sums > _LEVEL_RANGE[0]]), high)
         counts += np.histogram(sounding, bins=_LEVEL_BINS, range=(low, high))[0]
     if not counts.any():
         return 0.0

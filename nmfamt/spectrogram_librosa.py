@@ -66,7 +66,7 @@ class STFT:
     sr: int = 16000
     hop_length: int = 160
     n_fft: int = 4096
-    power: float = 0.8
+    power: float = 0.7
     dtype: str = "float32"
 
     def __post_init__(self) -> None:
@@ -130,7 +130,7 @@ class Mel:
     n_mels: int = 229
     fmin: float = pitch_to_hz(20)
     fmax: float = 7600.0
-    power: float = 0.8
+    power: float = 0.7
     dtype: str = "float32"
 
     def __post_init__(self) -> None:
@@ -243,7 +243,7 @@ class CQT:
     bins_per_octave: int = 36
     fmin: float = pitch_to_hz(20)
     n_bins: int = 288
-    power: float = 0.8
+    power: float = 0.7
     dtype: str = "float32"
 
     def __post_init__(self) -> None:
@@ -292,7 +292,7 @@ class VQT:
     fmin: float = pitch_to_hz(20)
     n_bins: int = 288
     gamma: float | None = None
-    power: float = 0.8
+    power: float = 0.7
     dtype: str = "float32"
 
     def __post_init__(self) -> None:

@@ -226,6 +226,8 @@ def transcribe(
         fmin=fmin,
         fmax=fmax,
     )
+    if isinstance(transcriber.tracker, HMMTracker):  # told now, not after a pass over the audio
+        transcriber.tracker.check_hop(transcriber.settings.hop_length / transcriber.settings.sr)
     notes = transcriber(source, sr=sr, start=start, end=end, progress=progress)
     notes = replace(notes, info={**notes.info, **_part(fmin, fmax, start, end)})
     return _finished(notes, method, polyphony)

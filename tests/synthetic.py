@@ -4,12 +4,11 @@ from itertools import pairwise
 
 import numpy as np
 
-from nmfamt.activation import PitchActivation
+from nmfamt.activation import N_PARTIALS, PitchActivation
 from nmfamt.notes import Notes
 from nmfamt.tracking.emission import EmissionModel
 from nmfamt.tracking.events import onset_feature_names
 from nmfamt.tracking.frames import frame_feature_names
-from nmfamt.tracking.levels import N_PARTIALS
 from nmfamt.tracking.polynomial import Polynomial
 
 EVIDENCE = ("loss", *(f"partial_{k}" for k in range(1, N_PARTIALS + 1)))

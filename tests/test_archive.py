@@ -26,7 +26,7 @@ def path(tmp_path):
 
 
 def read(path):
-    return read_archive(path, key="meta", newest=1, refusal=REFUSAL)
+    return read_archive(path, key="meta", newest=1, refusal=REFUSAL, largest=10_000_000)
 
 
 def test_what_is_written_comes_back(path):
@@ -173,3 +173,12 @@ def test_damaged_files_are_refused_or_read_but_never_crash(path):
         except NmfamtError:
             refused += 1
     assert refused > 200
+
+
+def test_a_small_file_that_unpacks_to_a_large_one_is_refused(tmp_path):
+    path = tmp_path / "bomb.npz"
+    write_archive(path, {"W": np.zeros(1_000_000)}, key="meta", meta={"format": 1})
+    assert path.stat().st_size < 100_000
+    with pytest.raises(NmfamtError, match=r"is no such thing \(ValueError: it would unpack to 0\.0 GB\)"):
+        read_archive(path, key="meta", newest=1, refusal="is no such thing", largest=1_000_000)
+    assert len(read_archive(path, key="meta", newest=1, refusal="", largest=10_000_000)[0]["W"]) == 1_000_000

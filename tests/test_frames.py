@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from synthetic import make_activation, random_activation
 
+from nmfamt.activation import N_PARTIALS
 from nmfamt.tracking.frames import frame_feature_names, frame_features
-from nmfamt.tracking.levels import FLOOR, N_PARTIALS, Levels
+from nmfamt.tracking.levels import FLOOR, Levels
 
 NAMES = frame_feature_names()
 FAMILIES = (

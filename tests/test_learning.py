@@ -326,3 +326,9 @@ def test_a_file_that_is_no_audio_is_named(folder):
 def test_there_is_an_attack_and_a_sustain(folder):
     with pytest.raises(NmfamtError, match="n_components=1 must be at least 2"):
         learn_dictionary(folder(C4=note(60)), n_components=1)
+
+
+def test_notes_at_a_low_rate_are_doubted(tmp_path):
+    soundfile.write(tmp_path / "C4.wav", note(60)[::2], SR // 2, subtype="FLOAT")
+    with pytest.warns(NmfamtWarning, match=r"C4\.wav' is sampled at 8000 Hz: its templates are empty above 3600 Hz"):
+        learn_dictionary(tmp_path)

@@ -185,3 +185,9 @@ def test_rates_that_are_none(sr):
 def test_axes_must_fit():
     with pytest.raises(NmfamtError, match=r"S has shape \(3, 2\), but there are 2 frequencies and 2 times"):
         Spectrogram(np.zeros((3, 2)), np.ones(2), np.ones(2), LogFrequency())
+
+
+def test_a_level_beyond_the_histogram_is_loud_not_silent():
+    settings = LogFrequency()
+    S = np.full((len(settings.freqs), 10), 1e9)
+    assert Spectrogram(S, settings.freqs, np.arange(10) * 0.01, settings).level() > 1e6

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import warnings
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -481,3 +482,11 @@ def test_real_recording():
         pytest.skip(f"there is no {path}: set NMFAMT_DATA to the folder that holds maps/")
     found = transcribe(path)
     assert evaluate(Notes.read(path.with_suffix(".tsv")), found).onset_f1 > 0.7
+
+
+def test_a_hop_that_cannot_be_tracked_is_told_before_the_audio_is_read(monkeypatch):
+    slow = replace(load_dictionary("flute").settings, hop_length=320)
+    flute = replace(load_dictionary("flute"), settings=slow)
+    monkeypatch.setattr("nmfamt.transcription.open_recording", lambda *_, **__: pytest.fail("the audio was read"))
+    with pytest.raises(NmfamtError, match=r"frames are 20\.0 ms apart, the tracker needs 8 to 12\.5 ms"):
+        transcribe(np.zeros(16000), sr=16000, dictionary=flute)

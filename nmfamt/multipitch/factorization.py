@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nmfamt.activation import PitchActivation
+from nmfamt.activation import N_PARTIALS, PitchActivation
 from nmfamt.blas import single_thread
 from nmfamt.dictionary import Dictionary
 from nmfamt.exceptions import NmfamtError
@@ -31,10 +31,7 @@ from nmfamt.nmf.multiplicative import CHUNK_FRAMES
 from nmfamt.pitch import pitch_to_hz
 from nmfamt.spectrogram import Spectrogram
 
-__all__ = ["N_PARTIALS", "Factorization"]
-
-N_PARTIALS = 6
-"""Partials whose strength is given as evidence."""
+__all__ = ["Factorization"]
 
 FloatArray = NDArray[np.floating[Any]]
 

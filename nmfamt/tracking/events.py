@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nmfamt.tracking.levels import CONTEXT, FLOOR, N_PARTIALS, Levels, rows_of_intervals
+from nmfamt.activation import N_PARTIALS
+from nmfamt.tracking.levels import CONTEXT, FLOOR, Levels, rows_of_intervals
 
 __all__ = ["Candidates", "find_candidates", "onset_feature_names", "onset_features"]
 

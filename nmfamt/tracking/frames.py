@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nmfamt.tracking.levels import CONTEXT, N_PARTIALS, Levels, rows_of_intervals
+from nmfamt.activation import N_PARTIALS
+from nmfamt.tracking.levels import CONTEXT, Levels, rows_of_intervals
 
 __all__ = ["frame_feature_names", "frame_features"]
 

@@ -132,15 +132,19 @@ class HMMTracker:
         before, after = reach + CONTEXT, LONGEST_FRAMES + reach + CONTEXT
         begin: float | None = None
         for window, first, last in windows(activations, CHUNK_FRAMES, before=before, after=after):
-            if not 0.99 * _HOPS[0] <= window.hop <= 1.01 * _HOPS[1]:
-                raise NmfamtError(
-                    f"The frames are {1000 * window.hop:.1f} ms apart, the tracker needs 8 to 12.5 ms: choose "
-                    "hop_length = sr / 100."
-                )
+            self.check_hop(window.hop)
             begin = float(window.times[0]) if begin is None else begin
             notes = self._window(window, first, last, begin, model, hmm)
             if notes is not None:
                 yield notes
+
+    def check_hop(self, hop: float) -> None:
+        """Raise `NmfamtError` unless frames `hop` seconds apart can be tracked."""
+        if not 0.99 * _HOPS[0] <= hop <= 1.01 * _HOPS[1]:
+            raise NmfamtError(
+                f"The frames are {1000 * hop:.1f} ms apart, the tracker needs 8 to 12.5 ms: choose "
+                "hop_length = sr / 100."
+            )
 
     @property
     def info(self) -> dict[str, Any]:

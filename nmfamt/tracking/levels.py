@@ -12,19 +12,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nmfamt.activation import PitchActivation, novelty
+from nmfamt.activation import N_PARTIALS, PitchActivation, novelty
 from nmfamt.exceptions import NmfamtError
 
-__all__ = ["CONTEXT", "FLOOR", "N_PARTIALS", "Levels", "rows_of_intervals"]
+__all__ = ["CONTEXT", "FLOOR", "Levels", "rows_of_intervals"]
 
 CONTEXT = 48
 """Frames that a feature may look back or ahead."""
 
 FLOOR = 0.003
 """Added to every ratio before its logarithm."""
-
-N_PARTIALS = 6
-"""Partials of a note that the tracker looks at."""
 
 _MARGIN = 40  # semitones below 0 and above 127 that an interval may reach
 
