@@ -29,7 +29,8 @@ _HOMES = {
     "spectrogram_librosa": ("CQT", "STFT", "VQT", "Mel"),
     "summary": ("summarize",),
     "tracking": ("HMMTracker", "Threshold"),
-    "transcription": ("Transcriber", "activate", "track", "transcribe"),
+    "transcriber": ("Transcriber",),
+    "transcription": ("activate", "track", "transcribe"),
 }
 
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
@@ -59,7 +60,7 @@ if TYPE_CHECKING:
     from nmfamt.summary import summarize as summarize
     from nmfamt.tracking import HMMTracker as HMMTracker
     from nmfamt.tracking import Threshold as Threshold
-    from nmfamt.transcription import Transcriber as Transcriber
+    from nmfamt.transcriber import Transcriber as Transcriber
     from nmfamt.transcription import activate as activate
     from nmfamt.transcription import track as track
     from nmfamt.transcription import transcribe as transcribe

@@ -1,16 +1,12 @@
-"""From a recording to its notes: the stages composed, and run over a stream.
+"""From a recording to its notes in one call, and in two halves.
 
-A recording is read twice. The first pass measures its level, the only thing that must be known of the whole before
-notes can be judged; the second computes, block by block, spectrogram, activation and notes, so that memory does not
-grow with the length of the audio. Blocks are counted from the start of the recording: cutting it differently, or
-reading it from an array instead of a file, gives the same notes.
+A method is chosen by name and composed of its stages; what it is made of, and every option that was given, stands in
+the ``info`` of the notes. `nmfamt.transcriber` says how the stages run.
 """
 
 import os
-import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -18,139 +14,17 @@ from nmfamt import __version__
 from nmfamt.activation import PitchActivation
 from nmfamt.dictionary import Dictionary, load_dictionary
 from nmfamt.dictionary_mixing import average_columns, combine_dictionaries
-from nmfamt.exceptions import NmfamtError, NmfamtWarning
+from nmfamt.exceptions import NmfamtError
 from nmfamt.methods import DEFAULT, find_method
 from nmfamt.multipitch import Factorization
 from nmfamt.notes import Notes
-from nmfamt.recording import Source, open_recording
-from nmfamt.spectrogram import Settings, Spectrogram, measure_level
+from nmfamt.recording import Source
 from nmfamt.tracking import HMMTracker, Threshold
+from nmfamt.transcriber import Progress, Tracker, Transcriber
 
-__all__ = [
-    "FrontEnd",
-    "Tracker",
-    "Transcriber",
-    "activate",
-    "limit_polyphony",
-    "make_transcriber",
-    "track",
-    "transcribe",
-]
+__all__ = ["activate", "limit_polyphony", "make_transcriber", "track", "transcribe"]
 
-Progress = Callable[[float], None]
 Dictionaries = str | os.PathLike[str] | Dictionary | Sequence[str | os.PathLike[str] | Dictionary]
-
-_FIRST_PASS = 0.15  # share of the time that the first pass takes
-
-
-class FrontEnd(Protocol):
-    """Anything that turns spectrograms into activations."""
-
-    def __call__(self, spectrogram: Spectrogram, *, level: float | None = None) -> PitchActivation:
-        """Find the pitches of a spectrogram."""
-        ...
-
-    def blocks(self, spectrograms: Iterable[Spectrogram], *, level: float) -> Iterator[PitchActivation]:
-        """Find the pitches of a stream of spectrograms."""
-        ...
-
-    @property
-    def info(self) -> dict[str, Any]:
-        """What identifies the front end in an output."""
-        ...
-
-
-class Tracker(Protocol):
-    """Anything that turns activations into notes."""
-
-    def __call__(self, activation: PitchActivation) -> Notes:
-        """Find the notes of an activation."""
-        ...
-
-    def blocks(self, activations: Iterable[PitchActivation]) -> Iterator[Notes]:
-        """Find the notes of a stream of activations."""
-        ...
-
-    @property
-    def info(self) -> dict[str, Any]:
-        """What identifies the tracker in an output."""
-        ...
-
-
-@dataclass(frozen=True)
-class Transcriber:
-    """A spectrogram, a front end and a tracker, run one after the other.
-
-    Parameters
-    ----------
-    settings : Settings
-        Of the spectrogram.
-    front_end : FrontEnd
-        Such as `Factorization`.
-    tracker : Tracker
-        Such as `HMMTracker`.
-
-    Examples
-    --------
-    >>> piano = load_dictionary("piano")
-    >>> transcriber = Transcriber(piano.settings, Factorization(piano), HMMTracker())
-    >>> len(transcriber(np.zeros(8000), sr=8000))
-    0
-    """
-
-    settings: Settings
-    front_end: FrontEnd
-    tracker: Tracker
-
-    def __call__(
-        self,
-        source: Source,
-        *,
-        sr: float | None = None,
-        start: float = 0.0,
-        end: float | None = None,
-        progress: Progress | None = None,
-    ) -> Notes:
-        """Transcribe a recording; see `transcribe` for the parameters."""
-        activations = self.activations(source, sr=sr, start=start, end=end, progress=progress)
-        notes = Notes.concatenate([Notes.empty(), *self.tracker.blocks(activations)])
-        info = {"version": __version__, **self.front_end.info, **self.tracker.info}
-        if progress:
-            progress(1.0)
-        return replace(notes, info=info)
-
-    def activations(
-        self,
-        source: Source,
-        *,
-        sr: float | None = None,
-        start: float = 0.0,
-        end: float | None = None,
-        progress: Progress | None = None,
-    ) -> Iterator[PitchActivation]:
-        """Yield the activations of a recording block by block; see `transcribe` for the parameters.
-
-        Examples
-        --------
-        >>> blocks = make_transcriber("violin").activations(np.zeros(160_000), sr=16000)
-        >>> [block.values.shape for block in blocks]
-        [(46, 512), (46, 489)]
-        """
-        recording = open_recording(source, sr=sr, target=self.settings.sr, start=start, end=end)
-        first, second = _parts(progress, _FIRST_PASS)
-        level = measure_level(recording.spectrograms(self.settings, progress=first))
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", NmfamtWarning)  # said in the first pass
-            blocks = recording.read()
-        spectrograms = recording.spectrograms(self.settings, blocks=blocks, progress=second)
-        yield from self.front_end.blocks(spectrograms, level=level)
-
-
-def _parts(progress: Progress | None, border: float) -> tuple[Progress | None, Progress | None]:
-    """Return what reports the progress of two passes as that of one, the first of which takes the share `border`."""
-    if progress is None:
-        return None, None
-    return lambda done: progress(border * done), lambda done: progress(border + (1 - border) * done)
 
 
 def transcribe(

@@ -21,12 +21,9 @@ from nmfamt.dictionary import load_dictionary
 from nmfamt.evaluation import evaluate
 from nmfamt.exceptions import NmfamtError, NmfamtWarning
 from nmfamt.learning import learn_dictionary
-from nmfamt.multipitch import Factorization
 from nmfamt.notes import Notes
 from nmfamt.pitch import pitch_to_hz, pitch_to_name
-from nmfamt.tracking import HMMTracker, Threshold
 from nmfamt.transcription import (
-    Transcriber,
     activate,
     limit_polyphony,
     make_transcriber,
@@ -282,26 +279,6 @@ def test_polyphony_is_limited(song, formula):
     assert found.info["polyphony"] == 1
 
 
-def test_a_transcriber_of_ones_own(song, heard, formula):
-    mine = Transcriber(formula.settings, Factorization(formula), HMMTracker())
-    assert_same_notes(mine(song[1], sr=SR), heard)
-    raw = Transcriber(formula.settings, Factorization(formula, beta=2.0), Threshold())(song[1], sr=SR)
-    assert (raw.info["beta"], raw.info["tracker"]) == (2.0, "Threshold")
-
-
-def test_anything_callable_is_a_tracker(song, formula):
-    class Nothing:
-        info = {"tracker": "Nothing"}  # noqa: RUF012
-
-        def blocks(self, activations):
-            for activation in activations:
-                yield Notes([[activation.times[0], activation.times[-1]]], [60])
-
-    found = Transcriber(formula.settings, Factorization(formula), Nothing())(song[1], sr=SR)
-    assert len(found) == 4
-    assert found.info["tracker"] == "Nothing"
-
-
 def test_notes_say_what_made_them(heard, formula):
     assert heard.info["version"] == __version__
     assert heard.info["dictionary"] == "formula"
@@ -487,6 +464,6 @@ def test_real_recording():
 def test_a_hop_that_cannot_be_tracked_is_told_before_the_audio_is_read(monkeypatch):
     slow = replace(load_dictionary("flute").settings, hop_length=320)
     flute = replace(load_dictionary("flute"), settings=slow)
-    monkeypatch.setattr("nmfamt.transcription.open_recording", lambda *_, **__: pytest.fail("the audio was read"))
+    monkeypatch.setattr("nmfamt.transcriber.open_recording", lambda *_, **__: pytest.fail("the audio was read"))
     with pytest.raises(NmfamtError, match=r"frames are 20\.0 ms apart, the tracker needs 8 to 12\.5 ms"):
         transcribe(np.zeros(16000), sr=16000, dictionary=flute)
