@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from _results import f1_row, markdown, recordings, score_pieces, write
+from nmfamt.templates.make_tracker import SOFTWARE_PIANOS, pieces
 
 import nmfamt
 from nmfamt import audio
@@ -27,7 +28,6 @@ from nmfamt.tracking.emission import EmissionModel
 from nmfamt.training import learn_emission_model
 
 ROOMS = ("ENSTDkCl", "ENSTDkAm")
-SOFTWARE_PIANOS = ("AkPnBcht", "AkPnBsdf", "AkPnCGdD", "AkPnStgb", "SptkBGAm", "SptkBGCl", "StbgTGd2")
 REAL_PIANOS = ("piano_splendid", "piano_upright_kw", "piano_headroom")
 
 DEFAULT = nmfamt.LogFrequency()
@@ -89,15 +89,15 @@ def generic_piano(settings: nmfamt.LogFrequency) -> Dictionary:
 
 def tracker(piano: Dictionary) -> EmissionModel:
     """Learn a tracker from software pianos, heard through `piano`."""
-    held_out = {path.stem for room in ROOMS for path in recordings("maps", room)}
-    pieces = [path for room in SOFTWARE_PIANOS for path in recordings("maps", room) if path.stem not in held_out]
-    return learn_emission_model(activations(pieces[::3], piano))
+    data = recordings("maps", ROOMS[0])[0].parents[2]
+    heard = [path for room in SOFTWARE_PIANOS for path in pieces(data, room)]
+    return learn_emission_model(activations(heard[::3], piano))
 
 
-def activations(pieces: list[Path], dictionary: Dictionary) -> Iterator[tuple[PitchActivation, Notes]]:
+def activations(paths: list[Path], dictionary: Dictionary) -> Iterator[tuple[PitchActivation, Notes]]:
     """Yield the activations of recordings, with their labels."""
     front_end = nmfamt.Factorization(dictionary)
-    for path in pieces:
+    for path in paths:
         y, sr = audio.load(path, sr=dictionary.settings.sr)
         yield front_end(dictionary.settings(y, sr=sr)), Notes.read(path.with_suffix(".tsv"))
 
