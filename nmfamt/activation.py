@@ -214,8 +214,8 @@ def novelty(values: FloatArray, onsets: FloatArray) -> FloatArray:
     >>> novelty(np.array([[0.0, 0.0, 0.0, 1.0, 1.0, 1.0]]), np.zeros((1, 6)))
     array([[0., 0., 1., 1., 1., 0.]])
     """
-    padded = np.pad(values, ((0, 0), (2, 0)))
-    padded = np.concatenate([padded, padded[:, -1:]], axis=1)
-    rise = np.maximum(padded[:, 3:] - padded[:, :-3], 0)
+    rise = np.concatenate([values[:, 1:], values[:, -1:]], axis=1)
+    rise[:, 2:] -= values[:, :-2]
+    np.maximum(rise, 0, out=rise)
     rise += 0.5 * onsets
-    return np.asarray(rise)
+    return rise

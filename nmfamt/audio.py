@@ -8,6 +8,7 @@ in constant memory and `load` is its concatenation, so a recording sounds the sa
 
 import os
 from collections.abc import Iterable, Iterator
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -149,7 +150,7 @@ def _decode(
                 channels = file.read(min(block_length, last - position), dtype="float32", always_2d=True)
                 if len(channels) == 0:
                     break
-                y = channels.mean(axis=1)
+                y = _mix(channels)
                 _check_finite(y, name, sr, position)
                 yield y
                 position += len(y)
@@ -160,6 +161,13 @@ def _decode(
         ) from error
     if position == first:
         raise NmfamtError(f"{name} ends before {first / sr:.2f} s: give an earlier start.")
+
+
+def _mix(channels: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the mean of channels that lie side by side."""
+    # Channel by channel: NumPy's mean over a short last axis takes twenty times as long.
+    y: NDArray[np.float32] = reduce(np.add, channels.T)
+    return y / np.float32(channels.shape[1]) if channels.shape[1] > 1 else y
 
 
 def _check_finite(y: FloatArray, name: str, sr: int | None = None, offset: int = 0) -> None:
@@ -191,7 +199,7 @@ def _regroup(pieces: Iterable[NDArray[np.float32]], length: int) -> Iterator[NDA
     for piece in pieces:
         waiting.append(piece)
         if sum(map(len, waiting)) >= length:
-            y = np.concatenate(waiting)
+            y = np.concatenate(waiting) if len(waiting) > 1 else piece
             whole = len(y) // length * length
             yield from y[:whole].reshape(-1, length)
             waiting = [y[whole:]]

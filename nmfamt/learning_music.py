@@ -2,9 +2,9 @@
 
 The labels say when each note sounds, so the activations of its templates may be positive only there: the attack
 template around its onset, each sustain template while the note has the age it stands for. Under these masks templates
-and activations are estimated in turn by multiplicative updates of the Kullback-Leibler divergence, starting from
-harmonic tones. This is score-informed NMF: S. Ewert & M. Müller, "Using score-informed constraints for NMF-based source
-separation", ICASSP 2012; the attack and sustain stages are those of `nmfamt.learning`.
+and activations are estimated in turn by multiplicative updates of the Kullback-Leibler divergence (`nmfamt.nmf`),
+starting from harmonic tones. This is score-informed NMF: S. Ewert & M. Müller, "Using score-informed constraints for
+NMF-based source separation", ICASSP 2012; the attack and sustain stages are those of `nmfamt.learning`.
 
 Departures:
 
@@ -28,6 +28,7 @@ from nmfamt.exceptions import NmfamtError
 from nmfamt.learning import fill_pitches, onset_delays, stage_edges
 from nmfamt.log_frequency import LogFrequency
 from nmfamt.multipitch import Factorization
+from nmfamt.nmf.factorize import factorize
 from nmfamt.notes import Notes
 from nmfamt.pitch import pitch_to_hz
 from nmfamt.spectrogram import Settings, Spectrogram
@@ -97,7 +98,7 @@ def learn_dictionary_from_music(
     info = {"name": name, "latency": 0.0, "learned_from": "labelled music", "n_recordings": len(pieces)}
     learned = replace(
         base,
-        W=_alternate(pieces, base, n_components, prior, n_iter),
+        W=_learn(pieces, base, n_components, prior, n_iter),
         instruments=np.full(len(base.pitches), name),
         filled=np.zeros(len(base.pitches), dtype=bool),
         info=info,
@@ -234,7 +235,7 @@ def harmonic_dictionary(
     )
 
 
-def _alternate(
+def _learn(
     pieces: Sequence[tuple[Spectrogram, Notes]],
     base: Dictionary,
     n_components: int,
@@ -242,25 +243,10 @@ def _alternate(
     n_iter: int,
 ) -> FloatArray:
     """Return the templates after `n_iter` alternating updates."""
-    W0 = base.W.astype(np.float32)
-    W = W0.copy()
-    work = []
+    data, masks = [], []
     for spectrogram, notes in pieces:
         mask = note_mask(notes, spectrogram.times, base.pitches, n_components=n_components)
         used = mask.any(axis=0)  # frames in which nothing may sound teach nothing
-        V = np.ascontiguousarray(spectrogram.S[:, used], dtype=np.float32)
-        H = mask[:, used] * (V.sum(axis=0) / np.maximum(mask[:, used].sum(axis=0), 1)).astype(np.float32)
-        work.append((V, H))
-    floor = np.float32(1e-6 * max(float(V.max()) for V, _ in work))
-    for _ in range(n_iter):
-        numerator = np.zeros_like(W)
-        total = 0.0
-        for V, H in work:
-            for _ in range(2):
-                H *= W.T @ (V / np.maximum(W @ H, floor))
-            numerator += (V / np.maximum(W @ H, floor)) @ H.T
-            total += float(H.sum())
-        W = W * numerator + np.float32(prior * total / W.shape[1]) * W0
-        W[:, ~W.any(axis=0)] = W0[:, ~W.any(axis=0)]  # a stage that no note reached, without a prior
-        W /= W.sum(axis=0)
-    return W
+        data.append(spectrogram.S[:, used].astype(np.float32, copy=False))
+        masks.append(mask[:, used])
+    return factorize(data, base.W, mask=masks, prior=prior, max_iter=n_iter, check_every=0, n_activation_updates=2).W

@@ -1,11 +1,14 @@
 """A recording that can be read more than once: a file, or an array, or a part of either.
 
-What a transcription needs from the whole recording it measures in a first pass; only the second pass keeps anything,
-and no more than a block at a time. Whether the audio comes from a file or from memory makes no difference but for
-the rounding of the resampler, which takes an array as a whole.
+What a transcription needs from the whole recording it measures in a first pass over the spectrogram; the second pass
+is given the same blocks again, or computes them again where they would take more than `SPECTROGRAM_BYTES`. Whether the
+audio comes from a file or from memory makes no difference but for the rounding of the resampler, which takes an array
+as a whole.
 """
 
 import os
+import warnings
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,11 +17,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nmfamt import audio
-from nmfamt.exceptions import NmfamtError
+from nmfamt.array_namespace import to_device
+from nmfamt.exceptions import NmfamtError, NmfamtWarning
 from nmfamt.spectrogram import Settings, Spectrogram, bandwidth
 
-__all__ = ["Recording", "Source", "open_recording"]
+__all__ = ["SPECTROGRAM_BYTES", "Recording", "Source", "open_recording"]
 
+SPECTROGRAM_BYTES = 100_000_000
+"""The most that a first pass keeps of the spectrogram for the second; ten minutes of the default one are 95 MB."""
+
+Progress = Callable[[float], None]
 Source = str | os.PathLike[str] | ArrayLike
 
 FloatArray = NDArray[np.floating[Any]]
@@ -49,7 +57,7 @@ class Recording:
         settings: Settings,
         *,
         blocks: Iterable[FloatArray] | None = None,
-        progress: Callable[[float], None] | None = None,
+        progress: Progress | None = None,
     ) -> Iterator[Spectrogram]:
         """Yield the spectrogram block by block; times count from the beginning of the recording, not of the part.
 
@@ -70,14 +78,75 @@ class Recording:
         [2.0, 7.12]
         """
         for spectrogram in settings.blocks(self.read() if blocks is None else blocks):
-            if progress:
-                progress(min(1.0, float(spectrogram.times[-1]) / self.duration))
             held = bandwidth(self.sr, settings.sr)
-            yield replace(spectrogram, times=spectrogram.times + self.start, bandwidth=held)
+            spectrogram = replace(spectrogram, times=spectrogram.times + self.start, bandwidth=held)
+            self._report(spectrogram, progress)
+            yield spectrogram
+
+    def passes(
+        self, settings: Settings, *, first: Progress | None = None, second: Progress | None = None
+    ) -> tuple[Iterator[Spectrogram], Iterator[Spectrogram]]:
+        """Return the spectrogram twice, block by block; the second is to be asked for when the first has ended.
+
+        Parameters
+        ----------
+        settings : Settings
+            Of the spectrogram; the recording was opened at their rate.
+        first, second : callable, optional
+            Called with the share of that pass that is done, from 0 to 1.
+
+        Returns
+        -------
+        first, second : iterator of Spectrogram
+            The same blocks, bit for bit; the second keeps none that it has given away, nor says again what was
+            warned of.
+
+        Examples
+        --------
+        >>> from nmfamt import LogFrequency
+        >>> recording = open_recording(np.zeros(160_000), sr=16000, target=16000)
+        >>> first, second = recording.passes(LogFrequency())
+        >>> [spectrogram.n_frames for spectrogram in first], [spectrogram.n_frames for spectrogram in second]
+        ([512, 489], [512, 489])
+        """
+        kept: deque[Spectrogram] = deque()
+        n_bytes = 0
+
+        def measured() -> Iterator[Spectrogram]:
+            nonlocal n_bytes
+            for spectrogram in self.spectrograms(settings, progress=first):
+                n_bytes += spectrogram.S.nbytes
+                if n_bytes <= SPECTROGRAM_BYTES:
+                    kept.append(spectrogram)
+                else:
+                    kept.clear()
+                yield spectrogram
+
+        def again() -> Iterator[Spectrogram]:
+            while kept:
+                self._report(kept[0], second)
+                yield kept.popleft()
+            if n_bytes > SPECTROGRAM_BYTES:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore", NmfamtWarning)
+                    blocks = self.read()
+                yield from self.spectrograms(settings, blocks=blocks, progress=second)
+
+        return measured(), again()
+
+    def _report(self, spectrogram: Spectrogram, progress: Progress | None) -> None:
+        if progress:
+            progress(min(1.0, (float(spectrogram.times[-1]) - self.start) / self.duration))
 
 
 def open_recording(
-    source: Source, *, sr: float | None = None, target: int, start: float = 0.0, end: float | None = None
+    source: Source,
+    *,
+    sr: float | None = None,
+    target: int,
+    start: float = 0.0,
+    end: float | None = None,
+    device: str = "cpu",
 ) -> Recording:
     """Open a file or an array.
 
@@ -91,6 +160,8 @@ def open_recording(
         Rate in Hz at which it will be read.
     start, end : float, optional
         The part to read, in seconds; an `end` beyond the recording means its end.
+    device : {"cpu", "cuda"}
+        Where the audio is put as it is read; what is computed from it is computed there.
 
     Raises
     ------
@@ -106,13 +177,23 @@ def open_recording(
     if isinstance(source, str | os.PathLike):
         path, facts = source, audio.info(source)
         duration = facts.duration if end is None else min(end, facts.duration)
-        return Recording(lambda: audio.blocks(path, sr=target, start=start, end=end), facts.sr, start, duration - start)
+        return Recording(
+            lambda: _moved(audio.blocks(path, sr=target, start=start, end=end), device),
+            facts.sr,
+            start,
+            duration - start,
+        )
     if sr is None:
         raise NmfamtError("Audio given as an array needs its sample rate: transcribe(y, sr=44100).")
     if not 0.5 < sr < np.inf:
         raise NmfamtError(f"sr={sr} must be the sample rate of y in Hz, such as 44100.")
     y = audio.resample(_excerpt(audio.check(source), sr, start, end), sr=sr, target=target)
-    return Recording(lambda: [y], sr, start, len(y) / target)
+    return Recording(lambda: _moved([y], device), sr, start, len(y) / target)
+
+
+def _moved(blocks: Iterable[FloatArray], device: str) -> Iterable[Any]:
+    """Return the blocks on the device."""
+    return blocks if device == "cpu" else (to_device(block, device) for block in blocks)
 
 
 def _excerpt(y: FloatArray, sr: float, start: float, end: float | None) -> FloatArray:

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nmfamt import audio
+from nmfamt.array_namespace import namespace, to_host
 from nmfamt.exceptions import NmfamtError
 
 __all__ = [
@@ -153,7 +154,7 @@ def measure_level(spectrograms: Iterable[Spectrogram], quantile: float = 0.95) -
     low, high = np.log2(_LEVEL_RANGE).tolist()
     counts = np.zeros(_LEVEL_BINS, dtype=np.int64)
     for spectrogram in spectrograms:
-        sums = spectrogram.S.sum(axis=0, dtype=np.float64)
+        sums = to_host(spectrogram.S.sum(axis=0, dtype=np.float64))
         sounding = np.minimum(np.log2(sums[sums > _LEVEL_RANGE[0]]), high)
         counts += np.histogram(sounding, bins=_LEVEL_BINS, range=(low, high))[0]
     if not counts.any():
@@ -182,7 +183,7 @@ def stream(
     Parameters
     ----------
     blocks : iterable of ndarray, shape (n,)
-        Consecutive audio at ``settings.sr``, in blocks of any length.
+        Consecutive audio at ``settings.sr``, in blocks of any length; of NumPy, or all of CuPy.
     compute : callable
         ``compute(y, n_frames)`` returns the ``n_frames`` spectra whose first is centred on ``y[context]``;
         `y` is zero-padded to ``context + (n_frames - 1) * hop_length + 1 + context`` samples.
@@ -198,7 +199,7 @@ def stream(
     """
     hop = settings.hop_length
     needed = 2 * context + 1 + (CHUNK_FRAMES - 1) * hop
-    buffer = np.zeros(context, dtype=np.float32)
+    buffer: FloatArray | None = None
     n_samples, start = 0, 0
 
     def chunk(y: FloatArray, n_frames: int) -> Spectrogram:
@@ -206,17 +207,20 @@ def stream(
         return Spectrogram(compute(y, n_frames), settings.freqs, times, settings)
 
     for block in blocks:
+        xp = namespace(block)
         n_samples += len(block)
-        buffer = np.concatenate([buffer, block])
+        buffer = xp.concatenate([xp.zeros(context, dtype=block.dtype) if buffer is None else buffer, block])
         while len(buffer) >= needed:
             yield chunk(buffer[:needed], CHUNK_FRAMES)
             buffer = buffer[CHUNK_FRAMES * hop :]
             start += CHUNK_FRAMES
-    total = 1 + n_samples // hop if n_samples else 0
+    if buffer is None or not n_samples:
+        return
+    total = 1 + n_samples // hop
     while start < total:
         n_frames = min(CHUNK_FRAMES, total - start)
         length = 2 * context + 1 + (n_frames - 1) * hop
-        y = np.zeros(length, dtype=buffer.dtype)
+        y = namespace(buffer).zeros(length, dtype=buffer.dtype)
         y[: min(length, len(buffer))] = buffer[:length]
         yield chunk(y, n_frames)
         buffer = buffer[CHUNK_FRAMES * hop :]

@@ -1,19 +1,19 @@
 """From a recording to its notes: the stages composed, and run over a stream.
 
-A recording is read twice. The first pass measures its level, the only thing that must be known of the whole before
-notes can be judged; the second computes, block by block, spectrogram, activation and notes, so that memory does not
-grow with the length of the audio. Blocks are counted from the start of the recording: cutting it differently, or
+There are two passes over the spectrogram of a recording. The first measures its level, the only thing that must be
+known of the whole before notes can be judged; the second computes, block by block, activation and notes. Memory does
+not grow with the length of the audio: between the passes a spectrogram of `nmfamt.recording.SPECTROGRAM_BYTES` at most
+is kept, a longer one is computed twice. Blocks are counted from the start of the recording: cutting it differently, or
 reading it from an array instead of a file, gives the same notes.
 """
 
-import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from nmfamt import __version__
 from nmfamt.activation import PitchActivation
-from nmfamt.exceptions import NmfamtWarning
+from nmfamt.array_namespace import check_device
 from nmfamt.notes import Notes
 from nmfamt.recording import Source, open_recording
 from nmfamt.spectrogram import Settings, Spectrogram, measure_level
@@ -71,6 +71,8 @@ class Transcriber:
         Such as `Factorization`.
     tracker : Tracker
         Such as `HMMTracker`.
+    device : {"cpu", "cuda"}
+        Where spectrogram and activations are computed; the tracker runs on the CPU.
 
     Examples
     --------
@@ -85,6 +87,10 @@ class Transcriber:
     settings: Settings
     front_end: FrontEnd
     tracker: Tracker
+    device: str = "cpu"
+
+    def __post_init__(self) -> None:
+        check_device(self.device)
 
     def __call__(
         self,
@@ -124,14 +130,11 @@ class Transcriber:
         >>> [block.values.shape for block in blocks]
         [(46, 512), (46, 489)]
         """
-        recording = open_recording(source, sr=sr, target=self.settings.sr, start=start, end=end)
-        first, second = _parts(progress, _FIRST_PASS)
-        level = measure_level(recording.spectrograms(self.settings, progress=first))
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", NmfamtWarning)  # said in the first pass
-            blocks = recording.read()
-        spectrograms = recording.spectrograms(self.settings, blocks=blocks, progress=second)
-        yield from self.front_end.blocks(spectrograms, level=level)
+        recording = open_recording(source, sr=sr, target=self.settings.sr, start=start, end=end, device=self.device)
+        measuring, finding = _parts(progress, _FIRST_PASS)
+        first, second = recording.passes(self.settings, first=measuring, second=finding)
+        level = measure_level(first)
+        yield from self.front_end.blocks(second, level=level)
 
 
 def _parts(progress: Progress | None, border: float) -> tuple[Progress | None, Progress | None]:

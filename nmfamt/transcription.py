@@ -12,9 +12,11 @@ import numpy as np
 
 from nmfamt import __version__
 from nmfamt.activation import PitchActivation
+from nmfamt.array_namespace import check_device
 from nmfamt.dictionary import Dictionary, load_dictionary
 from nmfamt.dictionary_mixing import average_columns, combine_dictionaries
 from nmfamt.exceptions import NmfamtError
+from nmfamt.log_frequency import LogFrequency
 from nmfamt.methods import DEFAULT, find_method
 from nmfamt.multipitch import Factorization
 from nmfamt.notes import Notes
@@ -55,8 +57,8 @@ def transcribe(
         What plays: a shipped name (see `list_dictionaries`), a file, or a dictionary. Several are told apart.
     method : str
         A name from `nmfamt.methods.METHODS`.
-    device : {"cpu"}
-        Where it is computed.
+    device : {"cpu", "cuda"}
+        Where spectrogram and activations are computed; ``"cuda"`` needs CuPy and a dictionary on `LogFrequency`.
     sensitivity : float, optional, in (0, 1)
         A note is kept when its confidence is at least ``1 - sensitivity``; with ``threshold-nmf``, the threshold is a
         tenth of that.
@@ -224,14 +226,19 @@ def make_transcriber(
     Threshold(threshold=0.05, min_duration=0.05)
     """
     find_method(method)
-    if device != "cpu":
-        raise NmfamtError(f"device={device!r} is not available in nmfamt {__version__}: use 'cpu'.")
+    check_device(device)
     chosen = _dictionary(dictionary)
+    if device != "cpu" and not isinstance(chosen.settings, LogFrequency):
+        raise NmfamtError(
+            f"device={device!r} computes LogFrequency alone, and dictionary {chosen.name!r} was learned on "
+            f"{type(chosen.settings).__name__}: use device='cpu'."
+        )
     if fmin is not None or fmax is not None:
         chosen = chosen.between(fmin or 0.0, np.inf if fmax is None else fmax)
+    front_end = Factorization(chosen)
     if method == "threshold-nmf":
-        chosen = average_columns(chosen)
-    return Transcriber(chosen.settings, Factorization(chosen), _tracker(method, sensitivity, min_duration))
+        front_end = Factorization(average_columns(chosen), fading=0)
+    return Transcriber(chosen.settings, front_end, _tracker(method, sensitivity, min_duration), device)
 
 
 def _dictionary(dictionary: Dictionaries) -> Dictionary:

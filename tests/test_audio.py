@@ -46,6 +46,16 @@ def test_rates_and_channels(tmp_path, rate, n_channels):
     np.testing.assert_allclose(y[800:-800], sine(16_000)[800:-800, 0], atol=1e-3)
 
 
+@pytest.mark.parametrize("n_channels", [1, 2, 3, 8])
+def test_the_mix_is_the_mean(tmp_path, n_channels):
+    channels = np.random.default_rng(0).uniform(-1, 1, (1000, n_channels)).astype(np.float32)
+    soundfile.write(tmp_path / "a.wav", channels, 8000, subtype="FLOAT")
+    y, _ = audio.load(tmp_path / "a.wav")
+    np.testing.assert_allclose(y, channels.mean(axis=1, dtype=np.float64), atol=2e-7)
+    if n_channels < 3:
+        np.testing.assert_array_equal(y, channels.mean(axis=1))
+
+
 def test_channels_are_averaged(tmp_path):
     path = tmp_path / "a.wav"
     soundfile.write(path, np.tile([0.5, -0.25, 0.125], (100, 1)), 8000, subtype="FLOAT")

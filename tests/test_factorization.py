@@ -74,13 +74,13 @@ def assert_same(one, other):
 
 def test_a_chord_is_its_notes():
     y = harmonic(48) + harmonic(67)
-    found = Factorization(dictionary(), max_iter=300)(SETTINGS(y, sr=SR)).values[:, 25]
+    found = Factorization(dictionary())(SETTINGS(y, sr=SR)).values[:, 25]
     assert set(np.argsort(found)[-2:]) == {0, 3}
     assert found[[1, 2]].max() < 0.1 * found[[0, 3]].min()
 
 
 def test_an_attack_is_an_onset_and_a_held_note_is_not():
-    found = Factorization(dictionary(), max_iter=300)(SETTINGS(harmonic(60) + 20 * click(), sr=SR))
+    found = Factorization(dictionary())(SETTINGS(harmonic(60) + 20 * click(), sr=SR))
     share = found.onsets[2] / found.values[2]
     assert share[25] > 0.8
     assert share[[12, 38]].max() < 0.2
@@ -90,7 +90,7 @@ def test_exact_mixtures_are_taken_apart():
     W = dictionary().W
     H = np.zeros((W.shape[1], 3), dtype=np.float32)
     H[1, 0], H[2, 1], H[[5, 7], 2] = 2.0, 3.0, (1.0, 0.5)
-    found = Factorization(dictionary(), max_iter=2000)(spectrogram_of(W @ H))
+    found = Factorization(dictionary(), tol=1e-5)(spectrogram_of(W @ H))
     expected = [[2.0, 0, 0], [0, 3.0, 0], [0, 0, 1.0], [0, 0, 0.5]]
     np.testing.assert_allclose(found.values, expected, atol=0.05)
     np.testing.assert_allclose(found.onsets[1], [0, 3.0, 0], atol=0.05)
@@ -120,15 +120,14 @@ def activations_of(front_end, spectrogram):
         spectrogram.S,
         front_end.dictionary.W.astype(spectrogram.S.dtype),
         beta=front_end.beta,
-        max_iter=front_end.max_iter,
-        relaxation=front_end.relaxation,
+        certify=False,
     ).H
 
 
 @pytest.mark.parametrize("beta", [0.5, 1.0, 2.0])
 def test_rows_are_sums_of_activations(beta):
     book, spectrogram = dictionary(), some_spectrogram(dtype=np.float64)
-    front_end = Factorization(book, beta=beta)
+    front_end = Factorization(book, beta=beta, fading=0)
     H = activations_of(front_end, spectrogram)
     found = front_end(spectrogram)
     np.testing.assert_allclose(found.values, H[::2] + H[1::2], rtol=1e-9)
@@ -151,6 +150,27 @@ def test_loss_is_what_the_divergence_rises_by_without_a_row():
         np.testing.assert_allclose(loss[row, asked], np.maximum(rise, 0)[asked], rtol=1e-3, atol=1e-6)
 
 
+@pytest.mark.parametrize("beta", [0.5, 1.0, 2.0])
+def test_every_template_has_a_share_that_fades(beta):
+    book, spectrogram = dictionary(), some_spectrogram(dtype=np.float64)
+    H, V = activations_of(Factorization(book, beta=beta), spectrogram), spectrogram.S
+    X = book.W @ H + 1e-8 * V.sum(axis=0)
+    ratio = (book.W.T @ (V * X ** (beta - 2))) / (book.W.T @ X ** (beta - 1))
+    dense = H + 0.004 * V.sum(axis=0) * np.minimum(ratio, 1) ** 4
+    found = Factorization(book, beta=beta, fading=4)(spectrogram)
+    np.testing.assert_allclose(found.values, dense[::2] + dense[1::2], rtol=1e-6)
+    np.testing.assert_allclose(found.onsets, dense[::2], rtol=1e-6)
+
+
+def test_a_batch_is_each_of_its_spectrograms():
+    front_end = Factorization(dictionary(), tol=1e-6, certify=True)
+    parts = [some_spectrogram(), some_spectrogram(n_frames=7)]
+    for one, other in zip(front_end.batch(parts), map(front_end, parts), strict=True):
+        np.testing.assert_allclose(one.values, other.values, rtol=1e-2, atol=1e-3)
+        assert one.level == other.level
+        np.testing.assert_array_equal(one.times, other.times)
+
+
 # Properties
 
 
@@ -159,7 +179,7 @@ def test_permuting_templates_changes_nothing(seed):
     book, spectrogram = dictionary(), some_spectrogram()
     order = np.random.default_rng(seed).permutation(len(book.pitches))
     shuffled = Dictionary(book.W[:, order], book.pitches[order], book.stages[order], book.instruments[order], SETTINGS)
-    one, other = Factorization(book)(spectrogram), Factorization(shuffled)(spectrogram)
+    one, other = (Factorization(b, tol=1e-5)(spectrogram) for b in (book, shuffled))
     np.testing.assert_array_equal(other.pitches, one.pitches)
     np.testing.assert_allclose(other.values, one.values, rtol=1e-3, atol=1e-6)
     np.testing.assert_allclose(other.onsets, one.onsets, rtol=1e-3, atol=1e-6)
@@ -186,7 +206,7 @@ def test_rows_are_sorted_by_instrument_then_pitch():
 
 def test_blocks_give_the_same_bits_as_the_whole():
     y = np.concatenate([harmonic(pitch, 2.2) for pitch in (48, 60, 55, 67, 48)])
-    front_end = Factorization(dictionary(), max_iter=20)
+    front_end = Factorization(dictionary())
     whole = SETTINGS(y, sr=SR)
     assert whole.n_frames > 2 * CHUNK_FRAMES
     blocks = list(front_end.blocks(SETTINGS.blocks(np.array_split(y, 7)), level=2.0))
@@ -215,7 +235,7 @@ def test_bins_above_the_bandwidth_of_a_recording_are_not_silence():
     narrow = Spectrogram(full.S, full.freqs, full.times, SETTINGS, bandwidth=800.0)
     book = dictionary()
     # Told that the recording ends at 800 Hz, the missing partials are no evidence against the note.
-    silent, left_out = (Factorization(book, max_iter=200)(s).values[2, 25] for s in (full, narrow))
+    silent, left_out = (Factorization(book)(s).values[2, 25] for s in (full, narrow))
     assert left_out > 1.05 * silent
 
 
@@ -243,6 +263,8 @@ def test_another_spectrogram_is_refused():
         ({"beta": -0.5}, r"beta=-0.5 must lie in \[0, 2\]"),
         ({"beta": float("nan")}, r"beta=nan must lie in \[0, 2\]"),
         ({"max_iter": 0}, "max_iter=0 must be at least 1"),
+        ({"solver": "magic"}, "solver='magic' is unknown"),
+        ({"fading": 3}, "fading=3 must be 0 or a power of two"),
     ],
 )
 def test_impossible_options(options, message):

@@ -128,6 +128,13 @@ def test_the_future_of_a_note_leaves_its_frames_as_they_are():
     np.testing.assert_array_equal(frame_features(levels, 3, 30, 180)[:60], frame_features(levels, 3, 30, 90))
 
 
+def test_notes_described_together_are_described_as_each_alone():
+    levels = Levels.of(random_activation(300, level=2.0))
+    rows, firsts, lasts = np.array([[2, 2, 5, 0, 8], [10, 100, 40, 7, 290], [100, 250, 41, 7, 300]])
+    alone = [frame_features(levels, *span) for span in zip(rows.tolist(), firsts.tolist(), lasts.tolist(), strict=True)]
+    np.testing.assert_array_equal(frame_features(levels, rows, firsts, lasts), np.concatenate(alone))
+
+
 def test_recording_gain_changes_nothing():
     one = random_activation(100)
     other = make_activation(

@@ -257,7 +257,7 @@ def test_latency_is_the_delay_of_the_novelty(scale):
 
 
 def test_delays_are_those_of_the_nearest_pitch_and_of_nothing_else():
-    front_end = Factorization(plain([60.0, 64.0]), max_iter=100)
+    front_end = Factorization(plain([60.0, 64.0]), tol=1e-4)
     settings = front_end.dictionary.settings
     y = np.zeros(3 * SR)
     time = np.arange(SR) / SR

@@ -5,15 +5,22 @@ import pytest
 from synthetic import EVIDENCE, make_activation, random_activation
 
 from nmfamt.exceptions import NmfamtError
-from nmfamt.tracking.levels import CONTEXT, FLOOR, N_PARTIALS, Levels, rows_of_intervals
+from nmfamt.tracking.levels import CONTEXT, FLOOR, N_PARTIALS, Level, Levels, rows_of_intervals
 
 SILENCE = np.log10(FLOOR)
-ARRAYS = ("values", "attack", "loss", "partials", "by_pitch", "rise_by_pitch", "total", "total_rise", "novelty")
+LEVELS = ("values", "attack", "loss", "by_pitch", "rise_by_pitch", "total", "total_rise")
 
 
-def inside(array):
-    """Return the frames of the activation itself."""
-    return array[..., CONTEXT:-CONTEXT]
+def whole(level):
+    """Return a level at all rows and frames."""
+    n_rows, n_frames = level.array.shape
+    return level.at(np.arange(n_rows)[:, None], np.arange(n_frames))
+
+
+def arrays(levels):
+    """Return everything that levels hold, by name."""
+    found = {name: whole(getattr(levels, name)) for name in LEVELS}
+    return {**found, "partials": np.stack([whole(level) for level in levels.partials]), "novelty": levels.novelty}
 
 
 # Independent truths
@@ -21,34 +28,49 @@ def inside(array):
 
 def test_a_ratio_of_one_is_zero_and_silence_is_the_floor():
     levels = Levels.of(make_activation(np.array([[0.0, 5.0, 50.0]]), level=5.0))
-    np.testing.assert_allclose(inside(levels.values)[0], [SILENCE, 0, 1], atol=0.002)
-    np.testing.assert_allclose(inside(levels.total), [SILENCE, 0, 1], atol=0.002)
+    np.testing.assert_allclose(whole(levels.values)[0], [SILENCE, 0, 1], atol=0.002)
+    np.testing.assert_allclose(whole(levels.total)[0], [SILENCE, 0, 1], atol=0.002)
 
 
 def test_time_goes_on_at_both_ends_as_it_was():
-    levels = Levels.of(random_activation(10))
-    for name in ("values", "attack", "loss", "partials", "by_pitch", "rise_by_pitch", "total", "total_rise"):
-        array = getattr(levels, name)
-        assert array.shape[-1] == 10 + 2 * CONTEXT
-        assert (array[..., :CONTEXT] == array[..., CONTEXT, None]).all()
-        assert (array[..., -CONTEXT:] == array[..., -CONTEXT - 1, None]).all()
+    level = Levels.of(random_activation(10)).values
+    frames = np.arange(-CONTEXT, 10 + CONTEXT)
+    np.testing.assert_array_equal(level.at(3, frames), whole(level)[3, np.clip(frames, 0, 9)])
+
+
+def test_the_greatest_of_several_frames():
+    level = Level(np.random.default_rng(0).random((3, 20), dtype=np.float32), 0.3)
+    rows, frames = np.array([[0], [2]]), np.arange(20)
+    expected = [level.at(rows, frames + lag) for lag in (-2, 0, 1)]
+    np.testing.assert_array_equal(level.greatest_at(rows, frames, (-2, 0, 1)), np.max(expected, axis=0))
+
+
+def test_an_array_that_is_part_of_another_is_looked_up_in_its_own_frames():
+    activation = random_activation(40)
+    part = activation.frames(10, 30)
+    for name, array in arrays(Levels.of(part)).items():
+        np.testing.assert_array_equal(array, arrays(Levels.of(copied(part)))[name], err_msg=name)
+
+
+def copied(activation):
+    return type(activation).concatenate([activation])
 
 
 def test_rows_of_one_semitone_are_added_up():
     values = np.array([[1.0], [2.0], [4.0], [8.0]])
     pitches, instruments = [60.0, 61.0, 60.4, 72.0], ["flute", "flute", "harp", "harp"]
     levels = Levels.of(make_activation(values, pitches=pitches, instruments=instruments))
-    (rows,) = rows_of_intervals(np.array([60.0]), (0, 1, 12, 2))
-    np.testing.assert_allclose(levels.by_pitch[rows, CONTEXT], np.log10(np.array([5.0, 2.0, 8.0, 0.0]) + FLOOR))
+    rows = rows_of_intervals(np.array([60.0]), (0, 1, 12, 2))[:, 0]
+    np.testing.assert_allclose(whole(levels.by_pitch)[rows, 0], np.log10(np.array([5.0, 2.0, 8.0, 0.0]) + FLOOR))
 
 
 @pytest.mark.parametrize("pitch", [0.0, 21.0, 108.0, 127.0])
 def test_intervals_beyond_the_keyboard_are_silent(pitch):
     levels = Levels.of(make_activation(np.ones((128, 1)), pitches=np.arange(128)))
     intervals = np.arange(-36, 37)
-    (rows,) = rows_of_intervals(np.array([pitch]), intervals)
+    rows = rows_of_intervals(np.array([pitch]), intervals)[:, 0]
     on_it = (pitch + intervals >= 0) & (pitch + intervals <= 127)
-    np.testing.assert_array_equal(levels.by_pitch[rows, CONTEXT] > SILENCE + 0.1, on_it)
+    np.testing.assert_array_equal(whole(levels.by_pitch)[rows, 0] > SILENCE + 0.1, on_it)
 
 
 def test_a_rise_is_where_the_novelty_is():
@@ -56,7 +78,7 @@ def test_a_rise_is_where_the_novelty_is():
     values[0, 10:] = 2.0
     levels = Levels.of(make_activation(values, level=4.0))
     np.testing.assert_allclose(levels.novelty[0], 0.5 * np.isin(np.arange(20), [9, 10, 11]))
-    np.testing.assert_allclose(inside(levels.total_rise), np.log10(levels.novelty[0] + FLOOR), rtol=1e-6)
+    np.testing.assert_allclose(whole(levels.total_rise)[0], np.log10(levels.novelty[0] + FLOOR), rtol=1e-6)
 
 
 # Naive oracle
@@ -82,24 +104,27 @@ def test_the_definition_of_every_array(dtype, rtol):
         "total": log(activation.values.sum(axis=0)),
         "total_rise": log(rise.sum(axis=0)),
     }
+    found = arrays(levels)
     for name, array in expected.items():
-        np.testing.assert_allclose(inside(getattr(levels, name)), array, rtol=rtol, atol=rtol, err_msg=name)
+        np.testing.assert_allclose(
+            found[name], np.reshape(array, found[name].shape), rtol=rtol, atol=rtol, err_msg=name
+        )
     np.testing.assert_allclose(levels.novelty, rise / 3.0, rtol=rtol)
-    for array, summed in ((levels.by_pitch, activation.values), (levels.rise_by_pitch, rise)):
-        rows = rows_of_intervals(activation.pitches, (0,))[:, 0]
-        np.testing.assert_allclose(inside(array)[rows], log(summed), rtol=rtol, atol=rtol)
-        others = np.delete(array, rows, axis=0)
+    for name, summed in (("by_pitch", activation.values), ("rise_by_pitch", rise)):
+        rows = rows_of_intervals(activation.pitches, (0,))[0]
+        np.testing.assert_allclose(found[name][rows], log(summed), rtol=rtol, atol=rtol)
+        others = np.delete(found[name], rows, axis=0)
         np.testing.assert_allclose(others, SILENCE, rtol=1e-6)
-    assert {getattr(levels, name).dtype for name in ARRAYS} == {np.dtype(dtype)}
+    assert {array.dtype for array in found.values()} == {np.dtype(dtype)}
 
 
 # Properties
 
 
 def test_recording_gain_changes_nothing():
-    one, other = (Levels.of(scaled(random_activation(level=2.0), gain)) for gain in (1, 2**-10))
-    for name in ARRAYS:
-        np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+    one, other = (arrays(Levels.of(scaled(random_activation(level=2.0), gain))) for gain in (1, 2**-10))
+    for name in one:
+        np.testing.assert_array_equal(one[name], other[name], err_msg=name)
 
 
 def scaled(activation, gain):
@@ -114,8 +139,8 @@ def scaled(activation, gain):
 
 def test_silence_without_a_level():
     levels = Levels.of(make_activation(np.zeros((2, 5)), level=0.0))
-    for name in ARRAYS:
-        np.testing.assert_allclose(getattr(levels, name), 0.0 if name == "novelty" else SILENCE)
+    for name, array in arrays(levels).items():
+        np.testing.assert_allclose(array, 0.0 if name == "novelty" else SILENCE, rtol=1e-6, err_msg=name)
 
 
 # Errors

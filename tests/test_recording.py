@@ -1,5 +1,9 @@
 """Recordings that are read more than once."""
 
+import gc
+import weakref
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import soundfile
@@ -110,6 +114,43 @@ def test_blocks_can_be_handed_over(path):
     np.testing.assert_array_equal(spectrum(recording, blocks=[noise(2.0)])[0], SETTINGS(noise(2.0), sr=SR).S)
 
 
+# Two passes
+
+BLOCK_BYTES = 4 * len(SETTINGS.freqs) * 512
+
+
+@pytest.mark.parametrize(("n_bytes", "n_reads"), [(10**8, 1), (0, 2), (2 * BLOCK_BYTES, 2), (3 * BLOCK_BYTES, 1)])
+def test_the_second_pass_is_the_first_again(monkeypatch, n_bytes, n_reads):
+    monkeypatch.setattr("nmfamt.recording.SPECTROGRAM_BYTES", n_bytes)
+    read = []
+    recording = opened(noise(12.3), sr=SR, start=1.0)
+    counted = replace(recording, read=lambda: read.append(1) or recording.read())
+    done = []
+    first, second = counted.passes(SETTINGS, second=done.append)
+    before, after = list(first), list(second)
+    assert len(read) == n_reads
+    assert len(before) == len(after) == 3
+    for one, other in zip(before, after, strict=True):
+        np.testing.assert_array_equal(one.S, other.S)
+        np.testing.assert_array_equal(one.times, other.times)
+        assert one.bandwidth == other.bandwidth
+    assert done == sorted(done)
+    assert (0 < done[0] < 0.5, done[-1]) == (True, pytest.approx(1.0, abs=0.01))
+
+
+@pytest.mark.parametrize(("n_bytes", "n_kept"), [(10**8, 3), (2 * BLOCK_BYTES, 0)])
+def test_no_more_is_kept_than_the_budget_and_only_until_it_is_used(monkeypatch, n_bytes, n_kept):
+    monkeypatch.setattr("nmfamt.recording.SPECTROGRAM_BYTES", n_bytes)
+    first, second = opened(noise(12.3), sr=SR).passes(SETTINGS)
+    blocks = [weakref.ref(spectrogram) for spectrogram in first]
+    gc.collect()
+    assert sum(block() is not None for block in blocks) == n_kept
+    for used in range(1, 4):
+        next(second)
+        gc.collect()
+        assert sum(block() is not None for block in blocks) == max(n_kept - used, 0)
+
+
 # Errors and warnings
 
 
@@ -153,3 +194,14 @@ def test_a_file_cut_short_is_said_when_it_is_read(path):
     with pytest.warns(NmfamtWarning, match=r"noise\.wav"):
         blocks = opened(path).read()
     assert 0 < sum(len(block) for block in blocks) < 7 * SR
+
+
+@pytest.mark.parametrize("n_bytes", [0, 10**8])
+def test_a_file_cut_short_is_said_in_the_first_pass_alone(path, monkeypatch, n_bytes):
+    monkeypatch.setattr("nmfamt.recording.SPECTROGRAM_BYTES", n_bytes)
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+    first, second = opened(path).passes(SETTINGS)
+    with pytest.warns(NmfamtWarning, match=r"noise\.wav"):
+        n_blocks = len(list(first))
+    assert len(list(second)) == n_blocks

@@ -45,6 +45,16 @@ def test_anything_callable_is_a_tracker(scale, formula):
     assert found.info["tracker"] == "Nothing"
 
 
+def test_a_spectrogram_that_is_kept_gives_the_same_notes(scale, formula, monkeypatch):
+    transcriber = Transcriber(formula.settings, Factorization(formula), HMMTracker())
+    kept, shares = transcriber(scale, sr=SR), []
+    monkeypatch.setattr("nmfamt.recording.SPECTROGRAM_BYTES", 0)
+    assert_same_notes(transcriber(scale, sr=SR, progress=shares.append), kept)
+    assert len(kept) >= 4
+    assert shares == sorted(shares)
+    assert shares[-1] == 1.0
+
+
 def test_progress_never_falls_and_ends_at_one(scale, formula):
     shares = []
     Transcriber(formula.settings, Factorization(formula), Threshold())(scale, sr=SR, progress=shares.append)

@@ -6,6 +6,12 @@ Every frame of the spectrogram is approximated by a non-negative combination of 
 with non-negative matrix factorization and beta-divergence", ISMIR 2010). The activations of all templates of
 a pitch are added; those of its attack templates alone are the evidence that it starts.
 
+The optimum is sparse: of several templates that would do almost as well it uses one. So every template has, besides its
+activation, a small share of the frame times its update ratio to the power `fading`: how a template that is not needed
+fades under multiplicative updates that start from equal activations. This is what makes early-stopped updates robust
+where the dictionary is of another instrument than the recording, at a hundredth of their cost
+(`benchmarks/results/trials.md`). The loss below is that of the optimum itself.
+
 Two further kinds of evidence are measured on the way:
 
 ``loss``
@@ -15,7 +21,7 @@ Two further kinds of evidence are measured on the way:
     The spectrum itself at the first partials of the pitch; a note that starts makes them rise.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,17 +29,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nmfamt.activation import N_PARTIALS, PitchActivation
-from nmfamt.blas import single_thread
+from nmfamt.array_namespace import namespace, to_host
 from nmfamt.dictionary import Dictionary
 from nmfamt.exceptions import NmfamtError
-from nmfamt.nmf import activations
-from nmfamt.nmf.multiplicative import CHUNK_FRAMES
+from nmfamt.nmf import GPU_CHUNK_FRAMES, activations, update_ratios
 from nmfamt.pitch import pitch_to_hz
 from nmfamt.spectrogram import Spectrogram
 
 __all__ = ["Factorization"]
 
 FloatArray = NDArray[np.floating[Any]]
+
+_SHARE = 0.004  # of a frame that a template has which is as good as used: 1 / 264, one of the three of each key
 
 
 @dataclass(frozen=True)
@@ -46,12 +53,20 @@ class Factorization:
         What notes look like.
     beta : float, in [0, 2]
         Which beta-divergence is minimised; 1 is Kullback-Leibler.
-    max_iter : int
-        Multiplicative updates.
-    relaxation : float, in [1, 2)
-        Power of their factors, see `nmfamt.nmf.activations`.
+    solver : str
+        How, see `nmfamt.nmf.activations`.
     tol : float
-        Stop earlier when the divergence falls by less than this share in ten updates; 0 never stops earlier.
+        Distance to the optimum at which the activations are good enough, as a share of it.
+    max_iter : int, optional
+        Most iterations of the solver; by default its own.
+    certify : bool
+        Whether the distance is certified by duality; otherwise it is what the solver's last steps promise.
+    l1, group_l1 : float
+        Weights of sparsity, of all activations and of the groups of templates of one pitch.
+    fading : int, a power of two, or 0
+        How fast the share of a template that is not used fades with its distance from being used; 0 gives no share.
+    n_jobs : int
+        Threads; the result is the same to the bit.
 
     Examples
     --------
@@ -66,15 +81,21 @@ class Factorization:
 
     dictionary: Dictionary
     beta: float = 1.0
-    max_iter: int = 40
-    relaxation: float = 1.5
-    tol: float = 0.0
+    solver: str = "auto"
+    tol: float = 1e-3
+    max_iter: int | None = None
+    certify: bool = False
+    l1: float = 0.0
+    group_l1: float = 0.0
+    fading: int = 8
+    n_jobs: int = 1
 
     def __post_init__(self) -> None:
-        if not 0 <= self.beta <= 2:
-            raise NmfamtError(f"beta={self.beta} must lie in [0, 2].")
-        if self.max_iter < 1:
-            raise NmfamtError(f"max_iter={self.max_iter} must be at least 1.")
+        if self.fading < 0 or self.fading & (self.fading - 1):
+            raise NmfamtError(f"fading={self.fading} must be 0 or a power of two, such as 8.")
+        # Options are refused now, not when there is audio.
+        silence = np.zeros((len(self.dictionary.W), 0))
+        self._fit(silence, self.dictionary.W, _Rows.of(self.dictionary).labels)
 
     def __call__(self, spectrogram: Spectrogram, *, level: float | None = None) -> PitchActivation:
         """Explain a spectrogram.
@@ -96,33 +117,120 @@ class Factorization:
         NmfamtError
             If the spectrogram was computed with other settings.
         """
-        self.dictionary.check(spectrogram)
-        W, rows = self._templates(spectrogram)
-        # A recording at a low rate says nothing about the bins above its band: they are left out, not silent.
-        held = spectrogram.freqs <= spectrogram.bandwidth
-        V, W = (spectrogram.S, W) if held.all() else (spectrogram.S[held], np.ascontiguousarray(W[held]))
-        H = activations(V, W, beta=self.beta, max_iter=self.max_iter, tol=self.tol, relaxation=self.relaxation).H
-        attack = (self.dictionary.stages == "attack")[rows.order]
-        values = rows.add(H)
-        return PitchActivation(
-            values=values,
-            onsets=rows.add(np.where(attack[:, None], H, 0)),
-            pitches=rows.pitches,
-            times=spectrogram.times,
-            instruments=rows.instruments,
-            evidence={
-                "loss": self._loss(V, W, H, rows.starts),
-                **_partials(spectrogram, rows.pitches),
-            },
-            latency=self.dictionary.latency,
-            level=spectrogram.level() if level is None else level,
-            info=self.info,
-        )
+        (activation,) = self.batch([spectrogram], levels=None if level is None else [level])
+        return activation
+
+    def batch(
+        self, spectrograms: Sequence[Spectrogram], *, levels: Sequence[float] | None = None
+    ) -> list[PitchActivation]:
+        """Explain several spectrograms in one go: what keeps a GPU busy with many short recordings.
+
+        Parameters
+        ----------
+        spectrograms : sequence of Spectrogram
+            All on one device, and with one bandwidth.
+        levels : sequence of float, optional
+            Of each recording; by default that of its spectrogram.
+
+        Returns
+        -------
+        list of PitchActivation
+            In the same order.
+
+        Raises
+        ------
+        NmfamtError
+            If a spectrogram was computed with other settings than the dictionary, or their bandwidths differ.
+        """
+        for spectrogram in spectrograms:
+            self.dictionary.check(spectrogram)
+        if len({spectrogram.bandwidth for spectrogram in spectrograms}) > 1:
+            raise NmfamtError("Spectrograms of one batch need the same bandwidth: batch recordings of one sample rate.")
+        rows = _Rows.of(self.dictionary)
+        xp = namespace(spectrograms[0].S)
+        whole = spectrograms[0].S if len(spectrograms) == 1 else xp.concatenate([s.S for s in spectrograms], axis=1)
+        evidence = self._explain(whole, spectrograms[0], rows)
+        found, start = [], 0
+        for i, spectrogram in enumerate(spectrograms):
+            part = {name: array[:, start : start + spectrogram.n_frames] for name, array in evidence.items()}
+            start += spectrogram.n_frames
+            found.append(
+                PitchActivation(
+                    values=part.pop("values"),
+                    onsets=part.pop("onsets"),
+                    pitches=rows.pitches,
+                    times=spectrogram.times,
+                    instruments=rows.instruments,
+                    evidence=part,
+                    latency=self.dictionary.latency,
+                    level=spectrogram.level() if levels is None else levels[i],
+                    info=self.info,
+                )
+            )
+        return found
 
     def blocks(self, spectrograms: Iterable[Spectrogram], *, level: float) -> Iterator[PitchActivation]:
-        """Explain a stream of spectrograms; no context is needed, frames are independent."""
+        """Explain a stream of spectrograms; no context is needed, frames are independent.
+
+        On a GPU they are gathered until there are enough to keep it busy.
+        """
+        waiting: list[Spectrogram] = []
         for spectrogram in spectrograms:
-            yield self(spectrogram, level=level)
+            waiting.append(spectrogram)
+            on_gpu = namespace(spectrogram.S) is not np
+            if not on_gpu or sum(s.n_frames for s in waiting) >= GPU_CHUNK_FRAMES:
+                yield from self.batch(waiting, levels=[level] * len(waiting))
+                waiting = []
+        if waiting:
+            yield from self.batch(waiting, levels=[level] * len(waiting))
+
+    def _explain(self, S: Any, like: Spectrogram, rows: "_Rows") -> dict[str, FloatArray]:
+        """Return ``values``, ``onsets`` and all evidence of spectra with the axes of `like`, as NumPy arrays."""
+        from nmfamt.multipitch._rows import add_rows, add_rows_of_arrays, deletion_loss, deletion_loss_of_arrays
+
+        xp = namespace(S)
+        # A recording at a low rate says nothing about the bins above its band: they are left out, not silent.
+        held = like.freqs <= like.bandwidth
+        frames = xp.ascontiguousarray((S if held.all() else S[held]).T)
+        W = xp.asarray(self.dictionary.W[:, rows.order], dtype=S.dtype)
+        W = W if held.all() else W[held]
+        H = self._fit(frames.T, W, rows.labels).T
+        attack = xp.asarray((self.dictionary.stages == "attack")[rows.order], dtype=H.dtype)
+        dense = self._dense(frames, W, H)
+        add, deletion = (add_rows, deletion_loss) if xp is np else (add_rows_of_arrays, deletion_loss_of_arrays)
+        return {
+            "values": to_host(add(dense, rows.starts)),
+            "onsets": to_host(add(dense * attack, rows.starts)),
+            "loss": to_host(deletion(frames, W.T, H, rows.starts, self.beta)),
+            **_partials(S, like.freqs, rows.pitches),
+        }
+
+    def _fit(self, V: Any, W: Any, groups: NDArray[np.int64]) -> Any:
+        """Return the activations of the templates."""
+        return activations(
+            V,
+            W,
+            beta=self.beta,
+            solver=self.solver,
+            tol=self.tol,
+            max_iter=self.max_iter,
+            certify=self.certify,
+            l1=self.l1,
+            group_l1=self.group_l1,
+            groups=groups,
+            n_jobs=self.n_jobs,
+        ).H
+
+    def _dense(self, frames: Any, W: Any, H: Any) -> Any:
+        """Return the activations with something of the templates that are nearly used; frames come first."""
+        if not self.fading:
+            return H
+        xp = namespace(frames)
+        share = xp.minimum(update_ratios(frames.T, W, H.T, beta=self.beta).T, 1)
+        for _ in range(self.fading.bit_length() - 1):
+            share *= share
+        share *= frames.dtype.type(_SHARE) * frames.sum(axis=1, keepdims=True)
+        return H + share
 
     @property
     def info(self) -> dict[str, Any]:
@@ -132,29 +240,15 @@ class Factorization:
             "dictionary": self.dictionary.name,
             "dictionary_hash": self.dictionary.hash,
             "beta": self.beta,
+            "solver": self.solver,
+            "tol": self.tol,
             "max_iter": self.max_iter,
-            "relaxation": self.relaxation,
+            "certify": self.certify,
+            "l1": self.l1,
+            "group_l1": self.group_l1,
+            "fading": self.fading,
             "settings": self.dictionary.settings.to_dict(),
         }
-
-    def _templates(self, spectrogram: Spectrogram) -> "tuple[FloatArray, _Rows]":
-        """Return the templates ordered by row, in the precision of the spectrogram, and the rows."""
-        rows = _Rows.of(self.dictionary)
-        return np.ascontiguousarray(self.dictionary.W[:, rows.order], dtype=spectrogram.S.dtype), rows
-
-    @single_thread()
-    def _loss(self, V: FloatArray, W: FloatArray, H: FloatArray, starts: NDArray[np.int64]) -> FloatArray:
-        """Return what the divergence of each frame rises by if a row is deleted."""
-        from nmfamt.multipitch._deletion import deletion_loss
-
-        loss = np.empty((len(starts) - 1, V.shape[1]), dtype=V.dtype)
-        # A matrix product rounds otherwise when it is cut otherwise: chunks make blocks and the whole agree.
-        for start in range(0, V.shape[1], CHUNK_FRAMES):
-            chunk = slice(start, start + CHUNK_FRAMES)
-            part = np.ascontiguousarray(H[:, chunk])
-            X = np.maximum(W @ part, np.finfo(V.dtype).tiny)
-            loss[:, chunk] = deletion_loss(V[:, chunk].T, X.T, W.T, part.T, starts, self.beta)
-        return loss
 
 
 @dataclass(frozen=True)
@@ -175,22 +269,23 @@ class _Rows:
         starts = np.flatnonzero(new)
         return cls(order, np.append(starts, len(order)), pitches[starts], instruments[starts])
 
-    def add(self, H: FloatArray) -> FloatArray:
-        """Add the activations of each row."""
-        return np.asarray(np.add.reduceat(H, self.starts[:-1], axis=0))
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """The row of each component."""
+        return np.repeat(np.arange(len(self.pitches)), np.diff(self.starts))
 
 
-def _partials(spectrogram: Spectrogram, pitches: NDArray[np.float64]) -> dict[str, FloatArray]:
+def _partials(S: Any, freqs: NDArray[np.float64], pitches: NDArray[np.float64]) -> dict[str, FloatArray]:
     """Return the spectrum at the first partials of every pitch; zero above the highest bin."""
-    freqs = spectrogram.freqs
+    xp = namespace(S)
     found = {}
     for k in range(1, N_PARTIALS + 1):
         hz = k * pitch_to_hz(pitches)
         bins = np.clip(np.searchsorted(freqs, hz), 1, len(freqs) - 1)
         bins -= hz - freqs[bins - 1] < freqs[bins] - hz
-        strength = spectrogram.S[bins]
+        strength = S[bins]
         for neighbour in (bins - 1, bins + 1):  # inharmonic and mistuned partials lie beside their bin
-            np.maximum(strength, spectrogram.S[np.clip(neighbour, 0, len(freqs) - 1)], out=strength)
+            xp.maximum(strength, S[np.clip(neighbour, 0, len(freqs) - 1)], out=strength)
         strength[hz > freqs[-1]] = 0
-        found[f"partial_{k}"] = strength
+        found[f"partial_{k}"] = to_host(strength)
     return found

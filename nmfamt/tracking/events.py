@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nmfamt.activation import N_PARTIALS
-from nmfamt.tracking.levels import CONTEXT, FLOOR, Levels, rows_of_intervals
+from nmfamt.tracking.levels import FLOOR, Level, Levels, rows_of_intervals
 
 __all__ = ["Candidates", "find_candidates", "onset_feature_names", "onset_features"]
 
@@ -92,16 +92,16 @@ def find_candidates(levels: Levels, *, threshold: float = 0.01, radius: int = 2)
     69.0
     """
     rise = levels.novelty
-    n_frames = rise.shape[1]
+    rows, frames = np.divmod(np.flatnonzero(rise > threshold), max(rise.shape[1], 1))
     padded = np.pad(rise, ((0, 0), (radius, radius)))
-    peak = rise > threshold
+    top = rise[rows, frames].astype(np.float64)
+    peak = np.ones(len(rows), dtype=bool)
     for lag in range(1, radius + 1):
-        peak &= rise > padded[:, radius - lag : radius - lag + n_frames]
-        peak &= rise >= padded[:, radius + lag : radius + lag + n_frames]
-    rows, frames = np.nonzero(peak)
+        peak &= top > padded[rows, frames + radius - lag]
+        peak &= top >= padded[rows, frames + radius + lag]
+    rows, frames, top = rows[peak], frames[peak], top[peak]
     before = padded[rows, frames + radius - 1].astype(np.float64)
     after = padded[rows, frames + radius + 1].astype(np.float64)
-    top = rise[rows, frames].astype(np.float64)
     curvature = before - 2 * top + after
     offsets = np.divide(0.5 * (before - after), curvature, out=np.zeros(len(top)), where=curvature < 0)
     return Candidates(rows, frames, np.clip(offsets, -0.5, 0.5), top)
@@ -160,48 +160,39 @@ def onset_features(levels: Levels, candidates: Candidates) -> NDArray[np.float32
     >>> onset_features(levels, candidates).shape == (len(candidates), len(onset_feature_names()))
     True
     """
-    rows, frames = candidates.rows, candidates.frames + CONTEXT
+    rows, frames = candidates.rows, candidates.frames
     pitch = levels.pitches[rows]
 
-    def at(array: FloatArray, lags: Sequence[int]) -> FloatArray:
-        return np.asarray(array[rows[:, None], frames[:, None] + np.array(lags)])
+    def at(level: Level, row: NDArray[np.int64] | int, *lags: int) -> FloatArray:
+        return level.at(row, frames + np.array(lags)[:, None])
 
     neighbours = rows_of_intervals(pitch, _INTERVALS)
-    loss = at(levels.loss, _LOSS_LAGS)
+    values, loss = at(levels.values, rows, *_LAGS), at(levels.loss, rows, *_LOSS_LAGS)
     columns = [
-        at(levels.values, _LAGS),
-        at(levels.attack, _ATTACK_LAGS),
-        _greatest(levels.by_pitch, neighbours, frames, 0, 3),
-        _greatest(levels.rise_by_pitch, neighbours, frames, -2, 2),
-        np.log10(candidates.strengths + FLOOR)[:, None],
-        levels.total[frames + 3][:, None],
-        levels.total[frames - 5][:, None],
-        levels.total_rise[frames][:, None],
-        np.exp(-0.5 * ((pitch[:, None] - np.array(_REGISTERS)) / 8.0) ** 2),
+        values,
+        at(levels.attack, rows, *_ATTACK_LAGS),
+        levels.by_pitch.greatest_at(neighbours, frames, range(4)),
+        levels.rise_by_pitch.greatest_at(neighbours, frames, range(-2, 3)),
+        np.log10(candidates.strengths + FLOOR),
+        at(levels.total, 0, 3, -5),
+        at(levels.total_rise, 0, 0),
+        np.exp(-0.5 * ((pitch - np.array(_REGISTERS)[:, None]) / 8.0) ** 2),
         loss,
-        (loss[:, _LOSS_LAGS.index(3)] - levels.values[rows, frames + 3])[:, None],
+        loss[_LOSS_LAGS.index(3)] - values[_LAGS.index(3)],
         *_partial_features(levels.partials, rows, frames),
     ]
-    return np.concatenate([np.asarray(column, dtype=np.float32) for column in columns], axis=1)
-
-
-def _greatest(
-    array: FloatArray, rows: NDArray[np.int64], frames: NDArray[np.int64], first: int, last: int
-) -> FloatArray:
-    """Return the maximum of ``array[rows, t]`` over the frames ``t`` from ``first`` to ``last`` around each frame."""
-    result: FloatArray = array[rows, frames[:, None] + first]
-    for lag in range(first + 1, last + 1):
-        np.maximum(result, array[rows, frames[:, None] + lag], out=result)
-    return result
+    # A feature is computed for all candidates at once, and so it lies in memory.
+    return np.concatenate([np.atleast_2d(column) for column in columns], dtype=np.float32, casting="same_kind").T
 
 
 def _partial_features(
-    partials: FloatArray, rows: NDArray[np.int64], frames: NDArray[np.int64]
+    partials: Sequence[Level], rows: NDArray[np.int64], frames: NDArray[np.int64]
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return the rise of each partial across the candidate, the same a little later, and its level."""
 
     def mean(*lags: int) -> FloatArray:
-        return np.asarray(sum(partials[:, rows, frames + lag] for lag in lags) / np.float32(len(lags))).T
+        at_lags = np.array(lags)[:, None]
+        return np.stack([partial.at(rows, frames + at_lags).mean(axis=0) for partial in partials])
 
     before, now, after = mean(-8, -6, -4), mean(0, 1), mean(4, 6, 8)
     return now - before, after - now, now

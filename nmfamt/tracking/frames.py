@@ -6,13 +6,14 @@ level of the recording.
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nmfamt.activation import N_PARTIALS
-from nmfamt.tracking.levels import CONTEXT, Levels, rows_of_intervals
+from nmfamt.tracking.levels import Level, Levels, rows_of_intervals
 
 __all__ = ["frame_feature_names", "frame_features"]
 
@@ -60,22 +61,24 @@ def frame_feature_names() -> list[str]:
     ]
 
 
-def frame_features(levels: Levels, row: int, first: int, last: int) -> NDArray[np.float32]:
-    """Describe the frames of one note.
+def frame_features(
+    levels: Levels, row: NDArray[np.int64] | int, first: NDArray[np.int64] | int, last: NDArray[np.int64] | int
+) -> NDArray[np.float32]:
+    """Describe the frames of a note, or of several.
 
     Parameters
     ----------
     levels : Levels
         Of an activation.
-    row : int
-        Row of the note.
-    first, last : int
+    row : int or ndarray of int, shape (n_notes,)
+        Row of each note.
+    first, last : int or ndarray of int, shape (n_notes,)
         Frame of its onset, and the first frame that no longer counts.
 
     Returns
     -------
-    ndarray, shape (last - first, n_features)
-        In the order of `frame_feature_names`.
+    ndarray, shape (n_frames, n_features)
+        In the order of `frame_feature_names`; the frames of the notes stand one after the other.
 
     Examples
     --------
@@ -85,37 +88,50 @@ def frame_features(levels: Levels, row: int, first: int, last: int) -> NDArray[n
     >>> X.shape == (40, len(frame_feature_names())), float(X[0, frame_feature_names().index("fall")])
     (True, 0.0)
     """
-    pitch = levels.pitches[row]
-    n = last - first
-    span = slice(first + CONTEXT, last + CONTEXT)
+    rows, firsts, lasts = np.broadcast_arrays(*np.atleast_1d(row, first, last))
+    lengths = lasts - firsts
+    edges = np.concatenate([[0], np.cumsum(lengths)])
+    note = np.repeat(np.arange(len(rows)), lengths)
+    n_since = np.arange(edges[-1]) - edges[note]
+    rows, frames, pitches = rows[note], firsts[note] + n_since, levels.pitches[rows]
 
-    def at(array: FloatArray, lags: Sequence[int]) -> list[FloatArray]:
-        return [array[first + CONTEXT + lag : last + CONTEXT + lag] for lag in lags]
+    def at(level: Level, row: NDArray[np.int64] | int, lags: Sequence[int]) -> FloatArray:
+        return level.at(row, frames + np.array(lags)[:, None])
 
-    values, loss, total = levels.values[row], levels.loss[row], levels.total[span]
-    level = values[span]
-    partials = levels.partials[:, row, span]
-    peak = np.maximum.accumulate(level)
-    fall = level - peak
-    age = np.log10(np.arange(n) * 0.01 + 0.05)
-    before, after, later = at(values, (-3, 3, 10))
+    values, loss = at(levels.values, rows, _LAGS), at(levels.loss, rows, (0, 6))
+    level, total = values[_LAGS.index(0)], at(levels.total, 0, _TOTAL_LAGS)
+    partials = np.stack([partial.at(rows, frames) for partial in levels.partials])
+    falling = np.stack([level, total[_TOTAL_LAGS.index(0)], *partials[:_N_FALLING]])
+    peaks = _peaks(falling, edges)
+    fall, total_fall, *partial_falls = falling - peaks
+    age = np.log10(np.arange(lengths.max(initial=0)) * 0.01 + 0.05)[n_since]
+    register = np.exp(-0.5 * ((pitches - np.array(_REGISTERS)[:, None]) / 12) ** 2)
     columns = [
-        *at(values, _LAGS),
-        *at(loss, (0, 6)),
-        loss[span] - level,
-        *(partials - level),
-        *(partials[:_N_FALLING] - np.maximum.accumulate(partials[:_N_FALLING], axis=1)),
-        *levels.by_pitch[rows_of_intervals(np.array([pitch]), _INTERVALS)[0], span],
-        *at(levels.total, _TOTAL_LAGS),
-        *at(levels.total_rise, _RISE_LAGS),
-        total - np.maximum.accumulate(total),
+        values,
+        loss,
+        loss[0] - level,
+        partials - level,
+        *partial_falls,
+        levels.by_pitch.at(rows_of_intervals(pitches, _INTERVALS)[:, note], frames),
+        total,
+        at(levels.total_rise, 0, _RISE_LAGS),
+        total_fall,
         fall,
         age,
-        peak,
-        *(np.full(n, np.exp(-0.5 * ((pitch - centre) / 12) ** 2)) for centre in _REGISTERS),
-        after - before,
-        later - level,
+        peaks[0],
+        register[:, note],
+        values[_LAGS.index(3)] - values[_LAGS.index(-3)],
+        values[_LAGS.index(10)] - level,
         *(np.minimum(fall - knot, 0) for knot in _FALL_KNOTS),
         *(np.maximum(age - knot, 0) for knot in _AGE_KNOTS),
     ]
-    return np.stack(columns, axis=1).astype(np.float32)
+    # A feature is computed for all frames at once, and so it lies in memory.
+    return np.concatenate([np.atleast_2d(column) for column in columns], dtype=np.float32, casting="same_kind").T
+
+
+def _peaks(levels: FloatArray, edges: NDArray[np.int64]) -> FloatArray:
+    """Return the greatest level so far in every note; notes lie between the `edges`."""
+    peaks = np.empty_like(levels)
+    for begin, end in pairwise(edges.tolist()):
+        np.maximum.accumulate(levels[:, begin:end], axis=1, out=peaks[:, begin:end])
+    return peaks

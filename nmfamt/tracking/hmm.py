@@ -26,23 +26,18 @@ from numpy.typing import NDArray
 from nmfamt.activation import PitchActivation
 from nmfamt.exceptions import NmfamtError
 from nmfamt.notes import Notes
-from nmfamt.tracking.emission import STATES, EmissionModel, default_model
+from nmfamt.tracking.emission import EmissionModel, default_model
 from nmfamt.tracking.events import Candidates, find_candidates, onset_feature_names, onset_features
-from nmfamt.tracking.frames import frame_feature_names, frame_features
-from nmfamt.tracking.levels import CONTEXT, FLOOR, Levels
+from nmfamt.tracking.frames import frame_feature_names
+from nmfamt.tracking.levels import CONTEXT, Levels
+from nmfamt.tracking.offsets import LONGEST_FRAMES, find_ends, find_spans
 from nmfamt.tracking.windows import windows
 
 __all__ = ["HMMTracker"]
 
-LONGEST_FRAMES = 2000
-"""No note is followed for longer; 20 s at a hop of 10 ms."""
-
 CHUNK_FRAMES = 4000
 """Frames whose notes are decided together; 40 s at a hop of 10 ms."""
 
-_IMPOSSIBLE = -1e6
-_INAUDIBLE = np.log10(3 * FLOOR)
-_FADING_FRAMES = 50  # how much longer than it is heard a note is followed
 _HOPS = (0.008, 0.0125)  # seconds; what was learned at 10 ms holds about as long
 _LATENESS = (-0.03, 0.08)  # seconds; a correction beyond would be an extrapolation
 _LEAST_FRAMES = 3  # of a note
@@ -170,21 +165,23 @@ class HMMTracker:
         X = onset_features(levels, candidates)
         # Beyond 30 the probability would round to 0 or 1.
         confidences = 1 / (1 + np.exp(-np.clip(model.onset(X)[:, 0], -30, 30)))
+        likely = np.flatnonzero(confidences >= 1 - self.sensitivity)
+        candidates, confidences, X = candidates.select(likely), confidences[likely], X[likely]
         late = np.clip(model.timing(X)[:, 0], *_LATENESS)
         delay = window.latency + self.action_delay
         onsets = window.times[0] + (candidates.frames + candidates.offsets) * window.hop - late - delay
         kept = self._kept(candidates, confidences, onsets)
-        spans = _spans(candidates.select(kept), levels)
+        spans = find_spans(levels, candidates.select(kept))
         # Of what begins with the last frames of the recording nothing is known.
         last = min(last, len(window.times) - _LEAST_FRAMES + 1)
-        ours = [i for i, (_, start, _) in enumerate(spans) if first <= start < last]
-        if not ours:
+        ours = (first <= spans[1]) & (spans[1] < last)
+        if not ours.any():
             return None
         onsets = np.maximum(onsets, begin)
         # The next attack of a pitch has been corrected in time as well, and there the note is over.
         next_onsets = _next_onsets(candidates.rows[kept], onsets[kept])[ours]
-        kept, spans = kept[ours], [spans[i] for i in ours]
-        ends = self._ends(levels, spans, model, hmm)
+        kept = kept[ours]
+        ends = find_ends(levels, spans[:, ours], model, hmm, frame_weight=self.frame_weight)
         # An offset is felt where the sustain ends; the same delays lie between the action and the frame.
         offsets = np.minimum(window.times[0] + ends * window.hop - delay, next_onsets)
         intervals = np.stack([onsets[kept], np.maximum(offsets, onsets[kept] + _SHORTEST)], axis=1)
@@ -201,51 +198,15 @@ class HMMTracker:
     def _kept(
         self, candidates: Candidates, confidences: NDArray[np.float64], onsets: NDArray[np.float64]
     ) -> NDArray[np.int64]:
-        """Return the candidates that are confident enough and not too near a better one of their row, in order."""
+        """Return the candidates that are not too near a better one of their row, in order."""
         kept: dict[int, list[float]] = {}
         chosen = []
         for i in np.argsort(-confidences, kind="stable").tolist():
-            if confidences[i] < 1 - self.sensitivity:
-                break
             others = kept.setdefault(int(candidates.rows[i]), [])
             if all(abs(onsets[i] - other) >= self.repeat_gap for other in others):
                 others.append(float(onsets[i]))
                 chosen.append(i)
         return np.array(sorted(chosen), dtype=np.int64)
-
-    def _ends(
-        self, levels: Levels, spans: list[tuple[int, int, int]], model: EmissionModel, hmm: Any
-    ) -> NDArray[np.int64]:
-        """Return the frame in which the sustain of each note ends."""
-        # Note by note: the features of all notes at once would be the largest array of a transcription.
-        scores = np.concatenate([model.frame(frame_features(levels, *span)) for span in spans])
-        scores -= scores.max(axis=1, keepdims=True)  # what the states of a frame have in common does not count
-        lengths = [last - first for _, first, last in spans]
-        emissions = np.full((len(scores), len(STATES)), _IMPOSSIBLE)
-        emissions[:, [0, 2, 3]] = self.frame_weight * scores
-        starts = np.cumsum([0, *lengths[:-1]])
-        emissions[starts] = _IMPOSSIBLE
-        emissions[starts, STATES.index("attack")] = 0.0
-        sounding: NDArray[np.int64] = hmm.sounding(emissions, lengths)
-        return np.array([first for _, first, _ in spans], dtype=np.int64) + sounding
-
-
-def _spans(candidates: Candidates, levels: Levels) -> list[tuple[int, int, int]]:
-    """Return (row, first frame, frame after the last) of every note.
-
-    A note may last up to the next onset of its row, but not half a second longer than anything is heard there.
-    """
-    spans = []
-    n_frames = levels.novelty.shape[1]
-    heard = levels.values > _INAUDIBLE
-    for i, (row, start) in enumerate(zip(candidates.rows.tolist(), candidates.frames.tolist(), strict=True)):
-        end = min(start + LONGEST_FRAMES, n_frames)
-        if i + 1 < len(candidates) and candidates.rows[i + 1] == row:
-            end = min(end, int(candidates.frames[i + 1]))
-        sounding = np.flatnonzero(heard[row, start + CONTEXT : end + CONTEXT])
-        n_heard = int(sounding[-1]) + 1 if len(sounding) else 0
-        spans.append((row, start, min(end, start + n_heard + _FADING_FRAMES)))
-    return spans
 
 
 def _next_onsets(rows: NDArray[np.int64], onsets: NDArray[np.float64]) -> NDArray[np.float64]:

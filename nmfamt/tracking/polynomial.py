@@ -96,11 +96,12 @@ class Polynomial:
             Computed in float32 but for the last sum.
         """
         Z, K = self._standardised(X)
-        result = (Z @ self.weights.astype(np.float32)).astype(np.float64) + self.intercept
-        if self.interacting:
-            for output in range(result.shape[1]):
-                result[:, output] += ((K @ self.products[:, :, output].astype(np.float32)) * K).sum(axis=1)
-        return result
+        result = (self.weights.T.astype(np.float32) @ Z).astype(np.float64) + self.intercept[:, None]
+        for output in range(len(result) if self.interacting else 0):
+            partners = self.products[:, :, output].T.astype(np.float32) @ K
+            partners *= K
+            result[output] += partners.sum(axis=0)
+        return result.T
 
     def design(self, X: FloatArray) -> NDArray[np.float32]:
         """Return what each weight is multiplied with: what a fit needs.
@@ -121,7 +122,7 @@ class Polynomial:
         """
         Z, K = self._standardised(X)
         i, j = np.triu_indices(len(self.interacting))
-        return np.concatenate([Z, K[:, i] * K[:, j]], axis=1)
+        return np.concatenate([Z, K[i] * K[j]]).T
 
     def with_terms(self, intercept: FloatArray, terms: FloatArray) -> "Polynomial":
         """Return the polynomial with other weights, as ordered by `design`.
@@ -185,10 +186,11 @@ class Polynomial:
         return cls(names=tuple(values["names"]), interacting=tuple(values["interacting"]), **arrays)
 
     def _standardised(self, X: FloatArray) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return the standardised features, and those that interact, clipped."""
-        single = X.astype(np.float32, copy=False)
-        Z = np.asarray((single - self.mean.astype(np.float32)) / self.scale.astype(np.float32), dtype=np.float32)
-        return Z, np.clip(Z[:, [self.names.index(name) for name in self.interacting]], -_CLIP, _CLIP)
+        """Return the standardised features, and those that interact, clipped; one feature a row."""
+        Z = X.T.astype(np.float32)
+        Z -= self.mean.astype(np.float32)[:, None]
+        Z /= self.scale.astype(np.float32)[:, None]
+        return Z, np.clip(Z[[self.names.index(name) for name in self.interacting]], -_CLIP, _CLIP)
 
 
 def rounded(array: FloatArray) -> Any:

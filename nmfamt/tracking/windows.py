@@ -40,24 +40,38 @@ def windows(
     16 5 16
     """
     waiting: list[PitchActivation] = []
-    first = 0
+    first = n_waiting = 0
     for activation in activations:
         waiting.append(activation)
-        if sum(len(part.times) for part in waiting) < first + n_frames + after:
-            continue
-        buffer = PitchActivation.concatenate(waiting)
-        while len(buffer.times) >= first + n_frames + after:
-            yield buffer.frames(0, first + n_frames + after), first, first + n_frames
+        n_waiting += len(activation.times)
+        while n_waiting >= first + n_frames + after:
+            yield _joined(waiting, first + n_frames + after), first, first + n_frames
             begin = max(0, first + n_frames - before)
-            buffer = buffer.frames(begin, len(buffer.times))
+            waiting, n_waiting = _without(waiting, begin), n_waiting - begin
             first = first + n_frames - begin
-        waiting = [buffer]
-    if not waiting:
-        return
-    buffer = PitchActivation.concatenate(waiting)
-    while first < len(buffer.times):
-        last = min(first + n_frames, len(buffer.times))
-        yield buffer.frames(0, last + after), first, last
+    while first < n_waiting:
+        last = min(first + n_frames, n_waiting)
+        yield _joined(waiting, min(last + after, n_waiting)), first, last
         begin = max(0, last - before)
-        buffer = buffer.frames(begin, len(buffer.times))
+        waiting, n_waiting = _without(waiting, begin), n_waiting - begin
         first = last - begin
+
+
+def _joined(parts: list[PitchActivation], n_frames: int) -> PitchActivation:
+    """Return the first `n_frames` frames of consecutive parts, contiguous in memory."""
+    needed = []
+    for part in parts:
+        needed.append(part.frames(0, n_frames))
+        n_frames -= len(needed[-1].times)
+        if not n_frames:
+            break
+    return PitchActivation.concatenate(needed)
+
+
+def _without(parts: list[PitchActivation], n_frames: int) -> list[PitchActivation]:
+    """Return consecutive parts less their first `n_frames` frames."""
+    for number, part in enumerate(parts):
+        if n_frames < len(part.times):
+            return [part.frames(n_frames, len(part.times)), *parts[number + 1 :]]
+        n_frames -= len(part.times)
+    return []
