@@ -7,6 +7,9 @@ kernel counted for the process; figures are medians. One run before is not count
 transcription after an installation does. Finally the same minute with one and with two BLAS threads must give the same
 bytes.
 
+Where ``NMFAMT_BASIC_PITCH`` names a Python that has basic-pitch and its ONNX model, that transcribes the ten minutes
+beside, on the same core, in turn.
+
     python benchmarks/bench_end_to_end.py
 
 Needs Linux, and a machine with nothing else to do.
@@ -30,6 +33,9 @@ from _results import EXAMPLES, data_folder, markdown, read, write
 SR = 44100
 RUNS = {1: 7, 10: 5, 60: 3}
 """How often each length, in minutes, is run."""
+
+PEER_MINUTES = 10
+"""Length at which basic-pitch runs beside."""
 
 
 @dataclass(frozen=True)
@@ -72,12 +78,17 @@ def write_recording(path: Path, minutes: float) -> None:
 def transcribe(source: Path, target: Path, *, n_threads: int = 1) -> Cost:
     """Run the command line in a process of its own, on as many cores as threads."""
     command = [sys.executable, "-m", "nmfamt", "transcribe", str(source), "-o", str(target), "--overwrite"]
-    environment = os.environ | {"OPENBLAS_NUM_THREADS": str(n_threads)}
+    return measure(command, n_threads=n_threads)
+
+
+def measure(command: list[str], *, n_threads: int) -> Cost:
+    """Run a command in a process of its own, on as many cores as threads."""
+    environment = os.environ | {"OPENBLAS_NUM_THREADS": str(n_threads), "OMP_NUM_THREADS": str(n_threads)}
     cores = sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(0, cores[-n_threads:])  # inherited by the child; the parent only waits
     try:
         began = time.perf_counter()
-        child = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+        child = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         _, status, usage = os.wait4(child.pid, 0)
         wall = time.perf_counter() - began
     finally:
@@ -86,6 +97,20 @@ def transcribe(source: Path, target: Path, *, n_threads: int = 1) -> Cost:
     if child.returncode:
         sys.exit(f"{' '.join(command)} ended with status {child.returncode}.")
     return Cost(usage.ru_utime + usage.ru_stime, wall, usage.ru_maxrss / 1000)
+
+
+BASIC_PITCH = """
+import sys
+from basic_pitch import FilenameSuffix, build_icassp_2022_model_path
+from basic_pitch.inference import predict
+predict(sys.argv[1], model_or_model_path=build_icassp_2022_model_path(FilenameSuffix.onnx))
+"""
+
+
+def basic_pitch(source: Path) -> Cost | None:
+    """Run basic-pitch on a recording, where there is one to run."""
+    python = os.environ.get("NMFAMT_BASIC_PITCH")
+    return measure([python, "-c", BASIC_PITCH, str(source)], n_threads=1) if python else None
 
 
 def main() -> None:
@@ -97,7 +122,11 @@ def main() -> None:
             write_recording(source, minutes)
             if not rows:
                 transcribe(source, target)
-            runs = [transcribe(source, target) for _ in range(n_runs)]
+            runs, others = [], []
+            for _ in range(n_runs):
+                runs.append(transcribe(source, target))
+                if minutes == PEER_MINUTES and (other := basic_pitch(source)):
+                    others.append(other)
             cpu, memory = median(run.cpu for run in runs), median(run.memory for run in runs)
             rows.append(
                 {
@@ -110,6 +139,10 @@ def main() -> None:
                     "runs": [asdict(run) for run in runs],
                 }
             )
+            if others:
+                cost = median(run.cpu for run in others)
+                beside = {"cpu": cost, "memory": median(run.memory for run in others), "ratio": cost / cpu}
+                rows[-1]["basic_pitch"] = beside
             print(f"{minutes} min: {cpu:.1f} s, {60 * minutes / cpu:.0f}x, {memory:.0f} MB", flush=True)
         write_recording(source, 1)
         one, expected = transcribe(source, target), target.read_bytes()
@@ -129,6 +162,10 @@ def table(rows: list[dict[str, Any]]) -> str:
         ["times real time", *(f"{row['times_real_time']:.0f}" for row in rows), *([""] * len(rows))],
     ]
     columns = [(what, n) for what in ("cpu", "memory") for n in lengths]
+    for row in rows:
+        if beside := row.get("basic_pitch"):
+            costs = [f"{beside[what]:.1f}" if n == row["minutes"] else "" for what, n in columns]
+            lines.append(["basic-pitch, in turn on the same core", *costs])
     for peer in read("peers")["speed"]["rows"]:
         costs = (peer.get(f"{what}_{n}") for what, n in columns)
         lines.append([peer["system"], *("" if cost is None else f"{cost:g}" for cost in costs)])

@@ -14,7 +14,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Descent", "descend"]
+from nmfamt.array_namespace import namespace
+
+__all__ = ["Descent", "descend", "extrapolated"]
 
 FloatArray = NDArray[np.floating[Any]]
 
@@ -99,7 +101,7 @@ def descend(
         H = updated
         if extrapolate and previous is not None:
             momentum += 1
-            H = _extrapolated(updated, previous, min(momentum / (momentum + _MOMENTUM_DELAY), _MOST_MOMENTUM))
+            H = extrapolated(updated, previous, momentum)
         previous = updated
     if max_iter:
         H = updated
@@ -112,8 +114,22 @@ def descend(
     return Descent(H, costs, n, settled)
 
 
-def _extrapolated(H: FloatArray, previous: FloatArray, momentum: float) -> FloatArray:
-    """Return H times the last ratio to a power, the ratio kept within a factor of `_LARGEST_RATIO`."""
-    ratio = H / np.where(previous > 0, previous, 1)
-    np.clip(ratio, 1 / _LARGEST_RATIO, _LARGEST_RATIO, out=ratio)
-    return np.asarray(H * ratio ** ratio.dtype.type(momentum))
+def extrapolated(H: Any, previous: Any, n_steps: int) -> Any:
+    """Return where to take the next update from, beyond the last two results.
+
+    Parameters
+    ----------
+    H, previous : array
+        The last result and the one before, on any device.
+    n_steps : int
+        Extrapolations since the momentum was last zero, this one included.
+
+    Examples
+    --------
+    >>> extrapolated(np.array([4.0, 0.0]), np.array([1.0, 0.0]), 3)
+    array([8., 0.])
+    """
+    xp = namespace(H)
+    momentum = min(n_steps / (n_steps + _MOMENTUM_DELAY), _MOST_MOMENTUM)
+    ratio = xp.clip(H / xp.where(previous > 0, previous, 1), 1 / _LARGEST_RATIO, _LARGEST_RATIO)
+    return H * ratio ** H.dtype.type(momentum)

@@ -9,8 +9,7 @@ C. Févotte & J. Idier, "Algorithms for nonnegative matrix factorization with th
 * templates that are not to change (`fixed`): P. Smaragdis, B. Raj & M. Shashanka, "Supervised and semi-supervised
   separation of sounds from single-channel mixtures", ICA 2007;
 * templates near which the answer lies (`prior`): every template is a weighted mean of what it explains and of its
-  start. For beta = 1 this is the posterior mode under a Dirichlet prior, as in P. Smaragdis, B. Raj & M. Shashanka, "A
-  probabilistic latent variable model for acoustic modeling", NIPS workshop 2006.
+  start. For beta = 1 this is the posterior mode under a Dirichlet prior that grows with the energy of the data.
 
 Departures:
 

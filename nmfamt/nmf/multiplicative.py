@@ -18,10 +18,8 @@ Departures:
    ``1 / (3 - beta)``: with the norm bounded by a parabola the update stops short of the minimum of the majorant.
 4. Activations may be sharpened by a power that rises to `anneal` (T. Cheng, M. Mauch, E. Benetos & S. Dixon, "An
    attack/decay model for piano transcription", ISMIR 2016), relative to the largest of the frame.
-5. Extrapolated, the next update starts beyond the last result, by a power of the change between the last two in the
-   logarithm: ``Y = H * clip(H / H_before, 1/10, 10) ** min(i / (i + 3), 0.98)``, in the manner of Y. Nesterov's
-   accelerated gradient (1983). On music 50 updates come as near as 300 to 500 plain ones; the objective may rise on the
-   way, so the best activations that were checked are kept.
+5. Extrapolated, the next update starts beyond the last result (see `nmfamt.nmf.descent`). On music 50 updates come as
+   near as 300 to 500 plain ones; the objective may rise on the way, so the best activations that were checked are kept.
 6. Activations below `_TINY` of the sum of the frame become that: subnormal numbers would make each update up to thirty
    times slower.
 """
@@ -29,13 +27,12 @@ Departures:
 from typing import Any
 
 from nmfamt.array_namespace import fused, namespace
+from nmfamt.nmf.descent import extrapolated
 from nmfamt.nmf.problem import ChunkFit, Frames, Groups, Problem
 
 __all__ = ["solve_extrapolated", "solve_multiplicative"]
 
 _TINY = 1e-20
-_CLIP = 10.0
-_MOST = 0.98
 
 
 def solve_multiplicative(
@@ -63,10 +60,9 @@ def solve_extrapolated(frames: Frames, problem: Problem, *, check_every: int = 1
     def update(Y: Any, num: Any, den: Any, i: int) -> Any:
         nonlocal before
         H = _updated(frames, problem, Y, num, den, 1.0)
-        power = 0.0 if before is None else min(i / (i + 3), _MOST)
         # What is checked next, or returned, is an update and not an extrapolation.
-        plain = (i + 1) % check_every == 0 or i + 1 == problem.max_iter
-        Y = H if power == 0 or plain else _beyond(H, before, H.dtype.type(power))
+        plain = before is None or (i + 1) % check_every == 0 or i + 1 == problem.max_iter
+        Y = H if plain else extrapolated(H, before, i)
         before = H
         return Y
 
@@ -147,10 +143,3 @@ def _one_and_a_half(H: Any, num: Any, den: Any) -> Any:
 @fused
 def _powered(H: Any, num: Any, den: Any, power: Any) -> Any:
     return H * (num / den) ** power
-
-
-def _beyond(H: Any, before: Any, power: Any) -> Any:
-    """Extrapolate from `before` to `H` and beyond, in the logarithm."""
-    xp = namespace(H)
-    tiny = xp.finfo(H.dtype).tiny
-    return H * xp.clip(H / xp.maximum(before, tiny), 1 / _CLIP, _CLIP) ** power
