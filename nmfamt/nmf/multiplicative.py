@@ -55,7 +55,7 @@ def solve_multiplicative(
 
 def solve_extrapolated(frames: Frames, problem: Problem, *, check_every: int = 10) -> ChunkFit:
     """Update a chunk with extrapolation until its gap is at most ``problem.tol``."""
-    before = None
+    before: Any = None
 
     def update(Y: Any, num: Any, den: Any, i: int) -> Any:
         nonlocal before
