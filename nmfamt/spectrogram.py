@@ -236,14 +236,17 @@ def whole(settings: Settings, y: ArrayLike, *, sr: float) -> Spectrogram:
         If the audio is empty, has NaN or infinite samples, or is not one- or two-dimensional, or `sr` is no
         rate.
     """
-    checked = audio.check(y)
+    on_host = namespace(y) is np
+    checked: Any = audio.check(y) if on_host else y
     if not 0.5 < sr < np.inf:
         raise NmfamtError(f"sr={sr} must be the sample rate of y in Hz, such as 44100.")
     if round(sr) != settings.sr:
+        if not on_host:
+            raise NmfamtError(f"Audio on a GPU cannot be resampled from {sr:g} Hz: give it at {settings.sr} Hz.")
         checked = audio.resample(checked, sr=round(sr), target=settings.sr)
     parts = list(settings.blocks([checked]))
     return Spectrogram(
-        np.concatenate([part.S for part in parts], axis=1),
+        namespace(parts[0].S).concatenate([part.S for part in parts], axis=1),
         settings.freqs,
         np.concatenate([part.times for part in parts]),
         settings,
