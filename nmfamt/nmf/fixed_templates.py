@@ -15,6 +15,7 @@ solver                  what it is                                         where
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -140,15 +141,15 @@ def activations(
         problem = _grouped(problem, groups, group_l1)
     solve: Callable[[Frames], ChunkFit]
     if solver == "multiplicative":
-        solve = lambda frames: solve_multiplicative(  # noqa: E731
-            frames, problem, check_every=check_every, relaxation=relaxation, anneal=anneal
+        solve = partial(
+            solve_multiplicative, problem=problem, check_every=check_every, relaxation=relaxation, anneal=anneal
         )
     elif solver == "extrapolated":
-        solve = lambda frames: solve_extrapolated(frames, problem, check_every=check_every)  # noqa: E731
+        solve = partial(solve_extrapolated, problem=problem, check_every=check_every)
     elif beta == 2:
-        solve = lambda frames: solve_least_squares(frames, problem)  # noqa: E731
+        solve = partial(solve_least_squares, problem=problem)
     else:
-        solve = lambda frames: solve_active_set(frames, problem, certify=certify)  # noqa: E731
+        solve = partial(solve_active_set, problem=problem, certify=certify)
     H = xp.zeros((V.shape[1], W.shape[1]), dtype=V.dtype)  # frames lie together, as in the solvers
 
     def fill(start: int) -> ChunkFit:
