@@ -15,6 +15,7 @@ import accuracy_examples
 import accuracy_harmonica
 import accuracy_maps
 import bench_end_to_end
+import bench_nmf
 import bench_spectrogram
 from _results import REPOSITORY, read
 
@@ -24,6 +25,7 @@ TABLES = {
     "accuracy_examples": accuracy_examples.table,
     "accuracy_harmonica": accuracy_harmonica.table,
     "end_to_end": bench_end_to_end.table,
+    "bench_nmf": bench_nmf.table,
     "bench_spectrogram": bench_spectrogram.table,
 }
 """By the name of their results, what makes a table of the rows."""
