@@ -14,6 +14,8 @@ from pathlib import Path
 import numpy as np
 from nmfamt.templates.instruments import INSTRUMENTS
 
+from nmfamt.exceptions import NmfamtError
+
 __all__ = ["HELD_OUT", "Performance", "plan_performances"]
 
 HELD_OUT = ("Liszt__Transcendental_Etudes__5", "Schumann__Kreisleriana__3", "Schumann__Kreisleriana__7")
@@ -72,9 +74,16 @@ def plan_performances(midi: Path, soundfonts: list[str], *, seed: int = 0) -> li
     -------
     list of Performance
         The plan; the same for the same folder, soundfonts and seed.
+
+    Raises
+    ------
+    NmfamtError
+        If the folder holds no performances.
     """
     rng = np.random.default_rng(seed)
     pieces = _spread_over_composers(midi, rng)
+    if not pieces:
+        raise NmfamtError(f"There are no performances in {str(midi)!r}: give their folder with --midi, or NMFAMT_DATA.")
     pianos = itertools.product(("piano0", "piano1"), soundfonts)
     players = list(itertools.islice(itertools.cycle(pianos), _N_PIANO))
     plan = [
