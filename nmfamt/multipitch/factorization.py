@@ -9,7 +9,7 @@ a pitch are added; those of its attack templates alone are the evidence that it 
 The optimum is sparse: of several templates that would do almost as well it uses one. So every template has, besides its
 activation, a small share of the frame times its update ratio to the power `fading`: how a template that is not needed
 fades under multiplicative updates that start from equal activations. This is what makes early-stopped updates robust
-where the dictionary is of another instrument than the recording, at a hundredth of their cost
+where the dictionary is of another instrument than the recording, at a twentieth of their cost
 (`benchmarks/results/trials.md`). The loss below is that of the optimum itself.
 
 Two further kinds of evidence are measured on the way:

@@ -8,7 +8,7 @@ solver                  what it is                                         where
 ======================  =================================================  ==========================================
 ``multiplicative``      multiplicative updates, any beta in [0, 2]         to reproduce a paper
 ``extrapolated``        the same, extrapolated: matrix products only       on a GPU; with a group penalty
-``active_set``          Newton steps on the few templates that a frame     on a CPU: twenty to a hundred times faster
+``active_set``          Newton steps on the few templates that a frame     on a CPU: tens of times faster on music
                         needs; with beta = 2 block principal pivoting      than multiplicative updates
 ======================  =================================================  ==========================================
 """
@@ -83,7 +83,7 @@ def activations(
         Most updates, by default 2000, or 400 extrapolated; with ``active_set``, most passes over a chunk (12).
     certify : bool
         With ``active_set`` and beta below 2, false leaves the certificate and the passes that it asks for out: `tol` is
-        then what the Newton steps promise, on music about right, and ``fit.gap`` is nan. Half the time.
+        then what the Newton steps promise, on music about right, and ``fit.gap`` is nan. Some 60 % of the time.
     l1 : float
         Weight of the sum of the activations of templates scaled to unit Euclidean norm (see `nmfamt.nmf.problem`):
         larger is sparser.
