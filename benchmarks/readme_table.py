@@ -11,9 +11,12 @@ import argparse
 import re
 import sys
 
+import accuracy_ablation
+import accuracy_confidence
 import accuracy_examples
 import accuracy_harmonica
 import accuracy_maps
+import accuracy_robustness
 import bench_end_to_end
 import bench_nmf
 import bench_spectrogram
@@ -24,6 +27,9 @@ TABLES = {
     "accuracy_maps": accuracy_maps.table,
     "accuracy_examples": accuracy_examples.table,
     "accuracy_harmonica": accuracy_harmonica.table,
+    "accuracy_ablation": accuracy_ablation.table,
+    "accuracy_robustness": accuracy_robustness.table,
+    "accuracy_confidence": accuracy_confidence.table,
     "end_to_end": bench_end_to_end.table,
     "bench_nmf": bench_nmf.table,
     "bench_spectrogram": bench_spectrogram.table,

@@ -13,8 +13,9 @@ from nmfamt import audio
 from nmfamt.activation import PitchActivation
 from nmfamt.pitch import pitch_to_name
 from nmfamt.tracking.emission import default_model
-from nmfamt.tracking.events import find_candidates, onset_features
+from nmfamt.tracking.events import find_candidates
 from nmfamt.tracking.levels import Levels
+from nmfamt.tracking.onsets import judge_candidates
 from nmfamt.tracking.polynomial import Polynomial
 
 RECORDING = Path(__file__).parent / "audio" / "invention.flac"
@@ -33,7 +34,7 @@ def main() -> None:
     n_frames = spectrogram.n_frames
     print(f"3. The spectrogram as the dictionary wants it: {n_bins} bins x {n_frames} frames.")
 
-    activation = nmfamt.Factorization(piano)(spectrogram)
+    activation = nmfamt.Factorization(piano, tuning="auto", equalizer="auto")(spectrogram)
     n_rows = len(activation.pitches)
     print(f"4. Explained as a sum of templates: {n_rows} pitches x {n_frames} frames, values and onsets;")
     print(f"   further evidence: {', '.join(activation.evidence)}.")
@@ -53,23 +54,23 @@ def main() -> None:
 def explain(activation: PitchActivation, notes: nmfamt.Notes, index: int) -> None:
     """Print which pitches competed when a note began, and the terms of the model that decided."""
     pitch, onset = notes.pitches[index], notes.intervals[index, 0]
-    levels, model = Levels.of(activation), default_model().onset
-    candidates = find_candidates(levels)
-    X = onset_features(levels, candidates)
-    confidences = 1 / (1 + np.exp(-model(X)[:, 0]))
+    levels, model = Levels.of(activation), default_model()
+    judged, log_odds = judge_candidates(levels, find_candidates(levels), model)
+    candidates = judged.candidates
     times = activation.times[candidates.frames] + candidates.offsets * activation.hop - activation.latency
     near = np.flatnonzero(np.abs(times - onset) < 0.1)
 
     print(f"6. Why {pitch_to_name(pitch)} at {onset:.2f} s? The novelty of these pitches peaks within 0.1 s:")
-    print("   pitch    time   novelty  confidence")
-    for i in near[np.argsort(-confidences[near])][:8]:
+    print("   pitch    time   novelty  at first sight  knowing the others")
+    for i in near[np.argsort(-log_odds[near])][:8]:
         name = pitch_to_name(activation.pitches[candidates.rows[i]])
-        print(f"   {name:5} {times[i]:7.3f} {candidates.strengths[i]:9.3f} {confidences[i]:11.3f}")
+        first, second = 1 / (1 + np.exp([-judged.first[i], -log_odds[i]]))
+        print(f"   {name:5} {times[i]:7.3f} {candidates.strengths[i]:9.3f} {first:15.3f} {second:19.3f}")
 
     same = near[activation.pitches[candidates.rows[near]] == pitch]
-    chosen = same[np.argmax(confidences[same])]
+    chosen = same[np.argmax(log_odds[same])]
     print(f"   What speaks for and against {pitch_to_name(pitch)}, in log-odds, the weightiest first:")
-    for term, share in contributions(model, X[chosen])[:8]:
+    for term, share in contributions(model.onset_in_context, judged.both[chosen])[:8]:
         print(f"   {share:+6.2f}  {term}")
 
 

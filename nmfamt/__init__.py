@@ -16,6 +16,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "activation": ("PitchActivation",),
+    "adaptation": ("adapt_dictionary",),
     "dictionary": ("Dictionary", "list_dictionaries", "load_dictionary"),
     "dictionary_mixing": ("average_dictionaries", "combine_dictionaries"),
     "evaluation": ("evaluate",),
@@ -23,11 +24,12 @@ _HOMES = {
     "learning": ("learn_dictionary",),
     "learning_music": ("learn_dictionary_from_music",),
     "log_frequency": ("LogFrequency",),
-    "multipitch": ("Factorization",),
+    "multipitch": ("BestDictionary", "Factorization"),
     "notes": ("Notes",),
     "spectrogram": ("Spectrogram",),
     "spectrogram_librosa": ("CQT", "STFT", "VQT", "Mel"),
     "summary": ("summarize",),
+    "survey": ("Survey",),
     "tracking": ("HMMTracker", "Threshold"),
     "transcriber": ("Transcriber",),
     "transcription": ("activate", "track", "transcribe"),
@@ -39,6 +41,7 @@ __all__ = ["__version__", *_HOME_OF]
 
 if TYPE_CHECKING:
     from nmfamt.activation import PitchActivation as PitchActivation
+    from nmfamt.adaptation import adapt_dictionary as adapt_dictionary
     from nmfamt.dictionary import Dictionary as Dictionary
     from nmfamt.dictionary import list_dictionaries as list_dictionaries
     from nmfamt.dictionary import load_dictionary as load_dictionary
@@ -50,6 +53,7 @@ if TYPE_CHECKING:
     from nmfamt.learning import learn_dictionary as learn_dictionary
     from nmfamt.learning_music import learn_dictionary_from_music as learn_dictionary_from_music
     from nmfamt.log_frequency import LogFrequency as LogFrequency
+    from nmfamt.multipitch import BestDictionary as BestDictionary
     from nmfamt.multipitch import Factorization as Factorization
     from nmfamt.notes import Notes as Notes
     from nmfamt.spectrogram import Spectrogram as Spectrogram
@@ -58,6 +62,7 @@ if TYPE_CHECKING:
     from nmfamt.spectrogram_librosa import VQT as VQT
     from nmfamt.spectrogram_librosa import Mel as Mel
     from nmfamt.summary import summarize as summarize
+    from nmfamt.survey import Survey as Survey
     from nmfamt.tracking import HMMTracker as HMMTracker
     from nmfamt.tracking import Threshold as Threshold
     from nmfamt.transcriber import Transcriber as Transcriber

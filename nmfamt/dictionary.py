@@ -29,6 +29,7 @@ __all__ = [
     "Dictionary",
     "list_dictionaries",
     "load_dictionary",
+    "shipped_dictionaries",
 ]
 
 FORMAT = 1
@@ -230,16 +231,31 @@ def list_dictionaries() -> dict[str, Path]:
     return dict(sorted(found.items()))
 
 
+def shipped_dictionaries() -> list[Dictionary]:
+    """Return all dictionaries that ship, in the order of their names.
+
+    Examples
+    --------
+    >>> [dictionary.name for dictionary in shipped_dictionaries()][:2]
+    ['alto_saxophone', 'bassoon']
+    """
+    return [_read(path) for folder in _shipped() for path in sorted(folder.glob("*.npz"))]
+
+
 def _folders() -> list[Path]:
     """Return where dictionaries are looked for by name, in that order."""
-    from importlib.util import find_spec
-
     import platformdirs
 
-    spec = find_spec("nmfamt.templates")
-    shipped = [Path(spec.origin).parent] if spec and spec.origin else []
     own = [Path(p) for p in os.environ.get("NMFAMT_DICTIONARIES", "").split(os.pathsep) if p]
-    return [*shipped, *own, Path(platformdirs.user_data_dir("nmfamt"))]
+    return [*_shipped(), *own, Path(platformdirs.user_data_dir("nmfamt"))]
+
+
+def _shipped() -> list[Path]:
+    """Return the folder of what ships, if it is there."""
+    from importlib.util import find_spec
+
+    spec = find_spec("nmfamt.templates")
+    return [Path(spec.origin).parent] if spec and spec.origin else []
 
 
 def _read(path: Path) -> Dictionary:

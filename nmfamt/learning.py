@@ -28,6 +28,7 @@ from nmfamt.log_frequency import LogFrequency
 from nmfamt.multipitch import Factorization
 from nmfamt.pitch import pitch_to_hz, pitch_to_name
 from nmfamt.spectrogram import Settings, Spectrogram, bandwidth
+from nmfamt.tuning import shift_templates
 
 __all__ = ["fill_pitches", "learn_dictionary", "onset_delays", "stage_edges"]
 
@@ -151,7 +152,7 @@ def fill_pitches(
         sources = [s for s in (below[-1:], above[:1]) if len(s)]
         weights = [1.0 / abs(pitch - s[0]) for s in sources]
         parts = [
-            weight * _shifted(dictionary.W[:, dictionary.pitches == source[0]], freqs, pitch - source[0])
+            weight * shift_templates(dictionary.W[:, dictionary.pitches == source[0]], freqs, pitch - source[0])
             for source, weight in zip(sources, weights, strict=True)
         ]
         columns.append(np.sum(parts, axis=0) / sum(weights))
@@ -165,13 +166,6 @@ def fill_pitches(
         instruments=np.concatenate([dictionary.instruments, new.instruments])[order],
         filled=np.concatenate([dictionary.filled, np.ones(len(new.pitches), dtype=bool)])[order],
     )
-
-
-def _shifted(W: FloatArray, freqs: NDArray[np.float64], semitones: float) -> FloatArray:
-    """Move templates along the frequency axis, keeping unit sums."""
-    source = freqs / 2.0 ** (semitones / 12)
-    moved = np.stack([np.interp(source, freqs, column, left=0.0, right=column[-1]) for column in W.T], axis=1)
-    return np.asarray(moved / moved.sum(axis=0))
 
 
 def _assemble(pitches: NDArray[np.float64], columns: FloatArray, settings: Settings, name: str) -> Dictionary:

@@ -27,6 +27,7 @@ from nmfamt.exceptions import NmfamtError
 
 __all__ = [
     "CHUNK_FRAMES",
+    "SILENCE",
     "Settings",
     "Spectrogram",
     "bandwidth",
@@ -40,6 +41,9 @@ __all__ = [
 
 CHUNK_FRAMES = 512
 """Frames computed at a time; 5 s at the default hop."""
+
+SILENCE = 20.0
+"""A frame so many times weaker than the loudest, in the sum over frequency, is silence."""
 
 FloatArray = NDArray[np.floating[Any]]
 
@@ -161,14 +165,13 @@ def measure_level(spectrograms: Iterable[Spectrogram], quantile: float = 0.95) -
         return 0.0
     width = (high - low) / _LEVEL_BINS
     loudest = int(np.flatnonzero(counts)[-1])
-    counts[: max(0, loudest - round(np.log2(_LEVEL_SPAN) / width))] = 0
+    counts[: max(0, loudest - round(np.log2(SILENCE) / width))] = 0
     place = int(np.searchsorted(np.cumsum(counts), quantile * counts.sum()))
     return float(2.0 ** (low + (place + 0.5) * width))
 
 
 _LEVEL_BINS = 4096
 _LEVEL_RANGE = (2.0**-24, 2.0**24)
-_LEVEL_SPAN = 20.0
 
 
 def stream(

@@ -1,13 +1,17 @@
 """Learning the emission model of the tracker from activations and the notes that were played.
 
 Labels decide what each candidate is: within `tolerance` of a labelled onset of its pitch the strongest candidate is the
-onset, the others say nothing (they are neither right nor wrong), and all candidates elsewhere are false. Frames between
-an onset and the next are sustain up to the labelled offset, release for the 0.2 s after it, then silence.
+onset, the others say nothing (they are neither right nor wrong), and all candidates elsewhere are false. A note sounds
+from its onset to the labelled offset. It should be released there, give or take a share of its duration: the model of
+the release is fitted to the expectation of that over all frames (`fit_choice`).
+
+The models of the second look are fitted to what those of the first make of the same recordings; with hundreds of
+samples for every weight it matters little that these were learned from the same.
 
 How the models are fitted stands in `nmfamt.tracking.regression`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,11 +21,14 @@ from numpy.typing import NDArray
 from nmfamt.activation import PitchActivation
 from nmfamt.exceptions import NmfamtError
 from nmfamt.notes import Notes
-from nmfamt.tracking.emission import FRAME_STATES, STATES, EmissionModel
-from nmfamt.tracking.events import Candidates, find_candidates, onset_feature_names, onset_features
-from nmfamt.tracking.frames import frame_feature_names, frame_features
+from nmfamt.tracking.emission import EmissionModel, feature_names
+from nmfamt.tracking.events import Candidates, find_candidates, onset_features
+from nmfamt.tracking.frames import frame_features
 from nmfamt.tracking.levels import Levels
-from nmfamt.tracking.regression import fit_logistic, fit_ridge, fit_softmax, standardised
+from nmfamt.tracking.offsets import choose_ends, find_spans, follow_notes, in_context
+from nmfamt.tracking.onsets import look_again
+from nmfamt.tracking.polynomial import Polynomial
+from nmfamt.tracking.regression import fit_choice, fit_logistic, fit_ridge, standardised
 
 __all__ = ["label_candidates", "learn_emission_model"]
 
@@ -31,18 +38,36 @@ ONSET_INTERACTIONS = (
     *("neighbour_rise-12", "neighbour_rise+12", "partial_rise_1", "partial_rise_2", "partial_rise_3"),
     "partial_level_1",
 )
-"""Features whose products the onset model may use."""
+"""Features whose products the onset models may use."""
+
+ONSET_CONTEXT_INTERACTIONS = (
+    *("odds", "played+0", "played_class", "played_share", "together", "dense"),
+    *("odds-12", "odds+12", "odds-24", "odds-19"),
+)
+"""Further ones of the second look."""
 
 FRAME_INTERACTIONS = (
     *("fall", "age", "level+0", "trend", "slope", "loss_share", "total_fall", "peak", "level+40"),
     *("register24", "register48", "register72", "register96"),
 )
-"""Features whose products the frame model may use."""
+"""Features whose products the model of sounding may use."""
 
-RELEASE = 0.2
-"""Seconds after an offset that count as release."""
+RELEASE_INTERACTIONS = (*FRAME_INTERACTIONS, "total_rise+0", "total_rise+4", "partial_fall_1", "sounding")
+"""Features whose products the model of the release may use."""
 
-_LONGEST_FRAMES = 1000  # of a note that are learned from
+NOTE_CONTEXT_INTERACTIONS = (
+    *("onsets-3..3", "onsets+0..10", "onsets-10..0", "ends-3..3", "ends-8..8", "longer", "longer>0", "longer<0"),
+    *("sounding_notes", "chord", "has_chord", "since", "until"),
+    *("age", "fall", "sounding", "trend", "slope", "level+0", "register48", "register72"),
+)
+"""Those of the second look."""
+
+_TIMING = 10.0  # times the penalty: what moves an onset must hold for instruments that speak otherwise
+_LONGEST_FRAMES = 1000  # of a note that the model of sounding learns from
+_EVERY = 5  # frames, of which it sees one
+_DURATION_TOLERANCE = 0.12  # logarithmic, of the duration
+_OFFSET_TOLERANCE = 1.5  # frames
+_FAVOUR = 0.5  # power of the duration by which the release favours later frames
 
 FloatArray = NDArray[np.floating[Any]]
 
@@ -50,28 +75,34 @@ FloatArray = NDArray[np.floating[Any]]
 def learn_emission_model(
     recordings: Iterable[tuple[PitchActivation, Notes]],
     *,
+    onsets_only: Iterable[tuple[PitchActivation, Notes]] = (),
     tolerance: float = 0.06,
     penalty: float = 100.0,
-    max_frames: int = 300_000,
+    max_frames: int = 2500,
+    max_notes: int = 40,
     info: dict[str, Any] | None = None,
     seed: int = 0,
 ) -> EmissionModel:
-    """Learn what onsets, sustain, release and silence look like.
+    """Learn what onsets look like, what sounds, and how it ends.
 
     Parameters
     ----------
     recordings : iterable of (PitchActivation, Notes)
-        Activations and what was played; several instruments and dictionaries make a model that transfers.
+        Activations and what was played; several instruments and dictionaries make a model that transfers. All of them
+        are in memory at once.
+    onsets_only : iterable of (PitchActivation, Notes)
+        Further ones, which the models of what sounds and how it ends do not see.
     tolerance : float
         How far from its label an onset may be found, in seconds.
     penalty : float
-        Weight of the squared weights beside the negative log-likelihood of all samples.
-    max_frames : int
-        Frames drawn for the frame model.
+        Weight of half the squared weights beside the negative log-likelihood of all samples.
+    max_frames, max_notes : int
+        How many frames of each recording the model of sounding is learned from, and from how many notes that of the
+        release; drawn at random.
     info : dict, optional
         Kept in the model.
     seed : int
-        Of that draw.
+        Of the draws.
 
     Returns
     -------
@@ -80,46 +111,44 @@ def learn_emission_model(
     Raises
     ------
     NmfamtError
-        If no candidate matches a label.
+        If no candidate matches a label, or so few that the first look finds nothing likely; or nothing may be drawn.
 
     Examples
     --------
     >>> from nmfamt import activate
     >>> y = np.sin(2 * np.pi * 440 * np.arange(16000) / 16000) * (np.arange(16000) > 3200)
-    >>> model = learn_emission_model([(activate(y, sr=16000), Notes([[0.2, 1.0]], [69]))])
-    >>> model.onset.names == tuple(onset_feature_names())
+    >>> model = learn_emission_model([(activate(y, sr=16000), Notes([[0.2, 0.7]], [69]))])
+    >>> model.onset.names == feature_names()["onset"]
     True
     """
+    if max_frames < 1 or max_notes < 1:
+        raise NmfamtError(f"max_frames={max_frames} and max_notes={max_notes} are counts of at least 1.")
     rng = np.random.default_rng(seed)
-    samples = [_sample(activation, notes, tolerance) for activation, notes in recordings]
-    if not any(len(sample.X) and (sample.truth == 1).any() for sample in samples):
+    whole = [_Piece.of(activation, notes, tolerance) for activation, notes in recordings]
+    pieces = whole + [_Piece.of(activation, notes, tolerance) for activation, notes in onsets_only]
+    if not any((piece.truth == 1).any() for piece in pieces):
         raise NmfamtError("No candidate lies near a label: are the labels those of the recordings?")
-    X = np.concatenate([sample.X for sample in samples])
-    truth = np.concatenate([sample.truth for sample in samples])
-    late = np.concatenate([sample.late for sample in samples])
-    velocity = np.concatenate([sample.velocity for sample in samples])
+    names = feature_names()
+    X = np.concatenate([piece.X for piece in pieces])
+    truth = np.concatenate([piece.truth for piece in pieces])
     known, true = truth >= 0, truth == 1
-    names = onset_feature_names()
-    plain = standardised(X, names)
-    onset = fit_logistic(standardised(X, names, ONSET_INTERACTIONS), X[known], truth[known], penalty=penalty)
-    F = np.concatenate([sample.frames for sample in samples])
-    states = np.concatenate([sample.states for sample in samples])
-    drawn = np.sort(rng.permutation(len(F))[:max_frames])
-    F, states = F[drawn], states[drawn]
-    frame = fit_softmax(
-        standardised(F, frame_feature_names(), FRAME_INTERACTIONS),
-        F,
-        states,
-        n_classes=len(FRAME_STATES),
-        penalty=penalty,
-    )
-    counts = np.sum([sample.transitions for sample in samples], axis=0)
+    onset = fit_logistic(standardised(X, names["onset"], ONSET_INTERACTIONS), X[known], truth[known], penalty=penalty)
+    curved = standardised(X, names["timing"], ONSET_INTERACTIONS)
+    plain = standardised(X, names["velocity"])
+    sounding = _learn_sounding(whole, penalty, max_frames, rng)
+    # The same notes teach both looks.
+    drawn = [np.sort(rng.permutation(piece.n_true)[:max_notes]) for piece in whole]
+    release, first = _learn_release(whole, drawn, sounding, penalty)
+    release_in_context, second = _learn_release(whole, drawn, sounding, penalty, (release, first))
     return EmissionModel(
         onset=onset,
-        timing=fit_ridge(plain, X[true], late[true], penalty=penalty),
-        velocity=fit_ridge(plain, X[true], velocity[true], penalty=penalty),
-        frame=frame,
-        transitions=counts / counts.sum(axis=1, keepdims=True),
+        onset_in_context=_learn_onset_in_context(pieces, onset, penalty),
+        timing=fit_ridge(curved, X[true], np.concatenate([p.late for p in pieces])[true], penalty=_TIMING * penalty),
+        velocity=fit_ridge(plain, X[true], np.concatenate([p.velocity for p in pieces])[true], penalty=penalty),
+        sounding=sounding,
+        release=release,
+        release_in_context=release_in_context,
+        persistence=np.stack([first, second]),
         info=info or {},
     )
 
@@ -174,59 +203,137 @@ def label_candidates(
 
 
 @dataclass(frozen=True, eq=False)
-class _Sample:
+class _Piece:
     """What one recording teaches."""
 
-    X: FloatArray
+    levels: Levels
+    candidates: Candidates
+    X: NDArray[np.float32]
     truth: NDArray[np.int64]
     late: NDArray[np.float64]
     velocity: NDArray[np.float64]
-    frames: FloatArray
-    states: NDArray[np.int64]
-    transitions: NDArray[np.float64]
+    durations: NDArray[np.float64]  # of the notes of the true candidates, in frames
+
+    @classmethod
+    def of(cls, activation: PitchActivation, notes: Notes, tolerance: float) -> "_Piece":
+        levels = Levels.of(activation)
+        candidates = find_candidates(levels)
+        times = activation.times[0] + (candidates.frames + candidates.offsets) * activation.hop - activation.latency
+        pitches = activation.pitches[candidates.rows]
+        truth, note = label_candidates(candidates, times, pitches, notes, tolerance=tolerance)
+        return cls(
+            levels=levels,
+            candidates=candidates,
+            X=onset_features(levels, candidates),
+            truth=truth,
+            late=times - notes.intervals[note, 0] if len(notes) else np.zeros(len(times)),
+            velocity=notes.velocities[note].astype(np.float64) if len(notes) else np.zeros(len(times)),
+            durations=np.diff(notes.intervals[note[truth == 1]], axis=1)[:, 0] / activation.hop,
+        )
+
+    @property
+    def true(self) -> Candidates:
+        """The candidates that are onsets."""
+        return self.candidates.select(self.truth == 1)
+
+    @property
+    def n_true(self) -> int:
+        return len(self.durations)
 
 
-def _sample(activation: PitchActivation, notes: Notes, tolerance: float) -> _Sample:
-    levels = Levels.of(activation)
-    candidates = find_candidates(levels)
-    times = activation.times[0] + (candidates.frames + candidates.offsets) * activation.hop - activation.latency
-    truth, note = label_candidates(candidates, times, activation.pitches[candidates.rows], notes, tolerance=tolerance)
-    late = times - notes.intervals[note, 0] if len(notes) else np.zeros(len(times))
-    frames, states, transitions = _frame_sample(levels, activation, candidates, note, notes)
-    return _Sample(
-        X=onset_features(levels, candidates),
-        truth=truth,
-        late=late,
-        velocity=notes.velocities[note].astype(np.float64) if len(notes) else late,
-        frames=frames,
-        states=states,
-        transitions=transitions,
+def _learn_onset_in_context(pieces: Sequence[_Piece], onset: Polynomial, penalty: float) -> Polynomial:
+    """Fit the second look at those candidates that the first thinks possible."""
+    samples, truths = [], []
+    for piece in pieces:
+        judged, places = look_again(piece.levels, piece.candidates, piece.X, onset)
+        known = piece.truth[places] >= 0
+        samples.append(judged.both[known])
+        truths.append(piece.truth[places][known])
+    X = np.concatenate(samples)
+    if not len(X):
+        raise NmfamtError(
+            f"No candidate is likely enough for a second look: give more recordings, or a penalty below {penalty:g}."
+        )
+    interacting = (*ONSET_INTERACTIONS, *ONSET_CONTEXT_INTERACTIONS)
+    start = standardised(X, feature_names()["onset_in_context"], interacting)
+    return fit_logistic(start, X, np.concatenate(truths), penalty=penalty)
+
+
+def _learn_sounding(pieces: Sequence[_Piece], penalty: float, max_frames: int, rng: np.random.Generator) -> Polynomial:
+    """Fit in which frames after its onset a note sounds."""
+    samples, truths = [], []
+    for piece in pieces:
+        rows, firsts, lasts = find_spans(piece.levels, piece.true)
+        lasts = np.minimum(lasts, firsts + _LONGEST_FRAMES)
+        lengths = lasts - firsts
+        ages = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        drawn = np.flatnonzero(ages % _EVERY == _EVERY // 2)
+        drawn = np.sort(rng.permutation(drawn)[:max_frames])
+        samples.append(frame_features(piece.levels, rows, firsts, lasts)[drawn])
+        truths.append((ages < np.repeat(piece.durations, lengths))[drawn])
+    X = np.concatenate(samples)
+    start = standardised(X, feature_names()["sounding"], FRAME_INTERACTIONS)
+    return fit_logistic(start, X, np.concatenate(truths).astype(np.int64), penalty=penalty)
+
+
+def _learn_release(
+    pieces: Sequence[_Piece],
+    drawn: Sequence[NDArray[np.int64]],
+    sounding: Polynomial,
+    penalty: float,
+    first: tuple[Polynomial, NDArray[np.float64]] | None = None,
+) -> tuple[Polynomial, NDArray[np.float64]]:
+    """Fit where notes end, in the first look, or knowing what that says in the second.
+
+    Returns
+    -------
+    Polynomial
+        How much a frame looks like a release.
+    persistence : ndarray, shape (2,)
+        What a note gains by going on.
+    """
+    samples, gained, likenesses, lengths = [], [], [], []
+    for piece, notes in zip(pieces, drawn, strict=True):
+        if not len(notes):
+            continue
+        followed = follow_notes(piece.levels, find_spans(piece.levels, piece.true), sounding)
+        ends = choose_ends(followed, *first) if first else None
+        note = np.repeat(np.arange(piece.n_true), followed.lengths)
+        taken = np.isin(note, notes)
+        samples.append(in_context(followed, ends)[taken])
+        gained.append(followed.gained[taken])
+        likenesses.append(_likeness(followed.gained[:, 1], piece.durations[note])[taken])
+        lengths.append(followed.lengths[notes])
+    X = np.concatenate(samples)
+    names = feature_names()["release_in_context" if first else "release"]
+    start = standardised(X, names, NOTE_CONTEXT_INTERACTIONS if first else RELEASE_INTERACTIONS)
+    release, persistence = fit_choice(
+        start, X, np.concatenate(gained), np.concatenate(likenesses), np.concatenate(lengths), penalty=penalty
     )
+    return _favouring_later(release), persistence
 
 
-def _frame_sample(
-    levels: Levels, activation: PitchActivation, candidates: Candidates, note: NDArray[np.int64], notes: Notes
-) -> tuple[FloatArray, NDArray[np.int64], NDArray[np.float64]]:
-    """Return every fifth frame after each onset with its state, and counts of the changes of state."""
-    true = np.flatnonzero(note >= 0)
-    silence, attack, sustain, release = range(len(STATES))
-    transitions = np.full((4, 4), 1e-3)
-    transitions[attack] = np.eye(len(STATES))[sustain]
-    frames, states = (
-        [np.zeros((0, len(frame_feature_names())), dtype=np.float32)],
-        [np.zeros(0, dtype=np.int64)],
+def _likeness(ages: NDArray[Any], durations: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return how nearly an age, in frames, is the duration of the note."""
+    width = np.maximum(_DURATION_TOLERANCE, _OFFSET_TOLERANCE / (durations + 5))
+    return np.asarray(np.exp(-0.5 * (np.log((ages + 5) / (durations + 5)) / width) ** 2))
+
+
+def _favouring_later(release: Polynomial) -> Polynomial:
+    """Return a model of the release whose probabilities are multiplied by a power of the duration.
+
+    A frame is a smaller share of a long note than of a short one. The most probable frame is not the most probable
+    duration in equal steps of its logarithm, but for that power, which is between the two.
+    """
+    place = release.names.index("age")  # a decimal logarithm
+    weights = release.weights.copy()
+    weights[place] += _FAVOUR * np.log(10) * release.scale[place]
+    return Polynomial(
+        release.names,
+        release.mean,
+        release.scale,
+        release.intercept,
+        weights,
+        release.interacting,
+        release.products,
     )
-    n_frames = len(activation.times)
-    for k, i in enumerate(true.tolist()):
-        row, first = int(candidates.rows[i]), int(candidates.frames[i])
-        last = min(first + _LONGEST_FRAMES, n_frames)
-        if k + 1 < len(true) and candidates.rows[true[k + 1]] == row:
-            last = min(last, int(candidates.frames[true[k + 1]]))
-        age = (np.arange(first, last) - first) * activation.hop
-        duration = float(np.diff(notes.intervals[note[i]])[0])
-        state = np.where(age < duration, 1, np.where(age < duration + RELEASE, 2, 0))
-        frames.append(frame_features(levels, row, first, last)[2::5])
-        states.append(state[2::5])
-        path = np.array([silence, sustain, release])[state]
-        np.add.at(transitions, (path[:-1], path[1:]), 1.0)
-    return np.concatenate(frames), np.concatenate(states), transitions

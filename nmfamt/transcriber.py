@@ -1,7 +1,8 @@
 """From a recording to its notes: the stages composed, and run over a stream.
 
-There are two passes over the spectrogram of a recording. The first measures its level, the only thing that must be
-known of the whole before notes can be judged; the second computes, block by block, activation and notes. Memory does
+There are two passes over the spectrogram of a recording. The first takes a survey of it (`nmfamt.survey`), from which a
+front end may learn what it must know of the whole, such as how the instrument is tuned; the second computes, block by
+block, activation and notes. Memory does
 not grow with the length of the audio: between the passes a spectrogram of `nmfamt.recording.SPECTROGRAM_BYTES` at most
 is kept, a longer one is computed twice. Blocks are counted from the start of the recording: cutting it differently, or
 reading it from an array instead of a file, gives the same notes.
@@ -9,16 +10,17 @@ reading it from an array instead of a file, gives the same notes.
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from nmfamt import __version__
 from nmfamt.activation import PitchActivation
 from nmfamt.array_namespace import check_device
 from nmfamt.notes import Notes
 from nmfamt.recording import Source, open_recording
-from nmfamt.spectrogram import Settings, Spectrogram, measure_level
+from nmfamt.spectrogram import Settings, Spectrogram
+from nmfamt.survey import Survey
 
-__all__ = ["FrontEnd", "Progress", "Tracker", "Transcriber"]
+__all__ = ["Fittable", "FrontEnd", "Progress", "Tracker", "Transcriber"]
 
 Progress = Callable[[float], None]
 
@@ -39,6 +41,15 @@ class FrontEnd(Protocol):
     @property
     def info(self) -> dict[str, Any]:
         """What identifies the front end in an output."""
+        ...
+
+
+@runtime_checkable
+class Fittable(Protocol):
+    """A front end that has something to learn from the recording as a whole before it is run."""
+
+    def fitted(self, survey: Survey) -> FrontEnd:
+        """Return the front end for this recording; the one that is asked stays as it is."""
         ...
 
 
@@ -68,7 +79,7 @@ class Transcriber:
     settings : Settings
         Of the spectrogram.
     front_end : FrontEnd
-        Such as `Factorization`.
+        Such as `Factorization`; if it is `Fittable`, what it makes of the survey of a recording.
     tracker : Tracker
         Such as `HMMTracker`.
     device : {"cpu", "cuda"}
@@ -102,9 +113,9 @@ class Transcriber:
         progress: Progress | None = None,
     ) -> Notes:
         """Transcribe a recording; see `transcribe` for the parameters."""
-        activations = self.activations(source, sr=sr, start=start, end=end, progress=progress)
+        front_end, activations = self._started(source, sr, start, end, progress)
         notes = Notes.concatenate([Notes.empty(), *self.tracker.blocks(activations)])
-        info = {"version": __version__, **self.front_end.info, **self.tracker.info}
+        info = {"version": __version__, **front_end.info, **self.tracker.info}
         if progress:
             progress(1.0)
         return replace(notes, info=info)
@@ -130,11 +141,19 @@ class Transcriber:
         >>> [block.values.shape for block in blocks]
         [(46, 512), (46, 489)]
         """
+        _, activations = self._started(source, sr, start, end, progress)
+        yield from activations
+
+    def _started(
+        self, source: Source, sr: float | None, start: float, end: float | None, progress: Progress | None
+    ) -> tuple[FrontEnd, Iterator[PitchActivation]]:
+        """Run the first pass; return the front end for this recording, and the second pass."""
         recording = open_recording(source, sr=sr, target=self.settings.sr, start=start, end=end, device=self.device)
         measuring, finding = _parts(progress, _FIRST_PASS)
         first, second = recording.passes(self.settings, first=measuring, second=finding)
-        level = measure_level(first)
-        yield from self.front_end.blocks(second, level=level)
+        survey = Survey.of(first)
+        front_end = self.front_end.fitted(survey) if isinstance(self.front_end, Fittable) else self.front_end
+        return front_end, front_end.blocks(second, level=survey.level)
 
 
 def _parts(progress: Progress | None, border: float) -> tuple[Progress | None, Progress | None]:

@@ -7,24 +7,29 @@ the ``info`` of the notes. `nmfamt.transcriber` says how the stages run.
 import os
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
 from nmfamt import __version__
 from nmfamt.activation import PitchActivation
 from nmfamt.array_namespace import check_device
-from nmfamt.dictionary import Dictionary, load_dictionary
+from nmfamt.dictionary import Dictionary, load_dictionary, shipped_dictionaries
 from nmfamt.dictionary_mixing import average_columns, combine_dictionaries
 from nmfamt.exceptions import NmfamtError
 from nmfamt.log_frequency import LogFrequency
 from nmfamt.methods import DEFAULT, find_method
-from nmfamt.multipitch import Factorization
+from nmfamt.multipitch import BestDictionary, Factorization
 from nmfamt.notes import Notes
 from nmfamt.recording import Source
 from nmfamt.tracking import HMMTracker, Threshold
-from nmfamt.transcriber import Progress, Tracker, Transcriber
+from nmfamt.transcriber import FrontEnd, Progress, Tracker, Transcriber
+from nmfamt.tuning import check_tuning
 
-__all__ = ["activate", "limit_polyphony", "make_transcriber", "track", "transcribe"]
+__all__ = ["AUTO", "activate", "limit_polyphony", "make_transcriber", "track", "transcribe"]
+
+AUTO = "auto"
+"""As a dictionary: whichever of those that ship explain the recording best."""
 
 Dictionaries = str | os.PathLike[str] | Dictionary | Sequence[str | os.PathLike[str] | Dictionary]
 
@@ -40,6 +45,8 @@ def transcribe(
     min_duration: float | None = None,
     fmin: float | None = None,
     fmax: float | None = None,
+    tuning: float | str = "auto",
+    equalizer: bool = True,
     polyphony: int | None = None,
     start: float = 0.0,
     end: float | None = None,
@@ -55,6 +62,8 @@ def transcribe(
         Sample rate of an array in Hz.
     dictionary : str, path, Dictionary, or several of them
         What plays: a shipped name (see `list_dictionaries`), a file, or a dictionary. Several are told apart.
+        ``"auto"`` takes the shipped one, or the few, that explain the recording best; ``info["dictionary_choice"]``
+        says which, and how well.
     method : str
         A name from `nmfamt.methods.METHODS`.
     device : {"cpu", "cuda"}
@@ -66,6 +75,13 @@ def transcribe(
         Shorter notes are dropped, in seconds.
     fmin, fmax : float, optional
         Only notes whose fundamental lies between these frequencies in Hz are looked for.
+    tuning : float or "auto"
+        Cents by which the recording lies above the dictionary (A4 = 440 Hz for what ships), from -200 to 200: 8 for
+        442 Hz, -101 for 415 Hz. ``"auto"`` estimates it, within half a semitone. Notes have their nominal pitches
+        either way; ``info["tuning"]`` says what was used.
+    equalizer : bool
+        Whether the templates are equalized to sound as in the recording; ``info["equalizer"]`` says how, in dB. Not
+        with ``threshold-nmf``.
     polyphony : int, optional
         At most so many notes sound at once; the least confident give way.
     start, end : float, optional
@@ -101,6 +117,8 @@ def transcribe(
         min_duration=min_duration,
         fmin=fmin,
         fmax=fmax,
+        tuning=tuning,
+        equalizer=equalizer,
     )
     if isinstance(transcriber.tracker, HMMTracker):  # told now, not after a pass over the audio
         transcriber.tracker.check_hop(transcriber.settings.hop_length / transcriber.settings.sr)
@@ -118,6 +136,8 @@ def activate(
     device: str = "cpu",
     fmin: float | None = None,
     fmax: float | None = None,
+    tuning: float | str = "auto",
+    equalizer: bool = True,
     start: float = 0.0,
     end: float | None = None,
     progress: Progress | None = None,
@@ -135,7 +155,9 @@ def activate(
     >>> a.values.shape, float(a.pitches[a.values[:, 50].argmax()])
     ((88, 101), 69.0)
     """
-    transcriber = make_transcriber(dictionary, method=method, device=device, fmin=fmin, fmax=fmax)
+    transcriber = make_transcriber(
+        dictionary, method=method, device=device, fmin=fmin, fmax=fmax, tuning=tuning, equalizer=equalizer
+    )
     parts = transcriber.activations(source, sr=sr, start=start, end=end, progress=progress)
     activation = PitchActivation.concatenate(list(parts))
     return replace(activation, info={**activation.info, **_part(fmin, fmax, start, end)})
@@ -217,6 +239,8 @@ def make_transcriber(
     min_duration: float | None = None,
     fmin: float | None = None,
     fmax: float | None = None,
+    tuning: float | str = "auto",
+    equalizer: bool = True,
 ) -> Transcriber:
     """Compose the stages of a method; see `transcribe` for the parameters.
 
@@ -227,18 +251,46 @@ def make_transcriber(
     """
     find_method(method)
     check_device(device)
-    chosen = _dictionary(dictionary)
-    if device != "cpu" and not isinstance(chosen.settings, LogFrequency):
+    check_tuning(tuning)
+    automatic = isinstance(dictionary, str) and dictionary == AUTO
+    candidates = _candidates() if automatic else [_dictionary(dictionary)]
+    settings = candidates[0].settings
+    if device != "cpu" and not isinstance(settings, LogFrequency):
         raise NmfamtError(
-            f"device={device!r} computes LogFrequency alone, and dictionary {chosen.name!r} was learned on "
-            f"{type(chosen.settings).__name__}: use device='cpu'."
+            f"device={device!r} computes LogFrequency alone, and dictionary {candidates[0].name!r} was learned on "
+            f"{type(settings).__name__}: use device='cpu'."
         )
     if fmin is not None or fmax is not None:
-        chosen = chosen.between(fmin or 0.0, np.inf if fmax is None else fmax)
-    front_end = Factorization(chosen)
+        candidates = _between(candidates, fmin or 0.0, np.inf if fmax is None else fmax)
+    make = partial(_factorization, method=method, tuning=tuning, equalizer=equalizer)
+    front_end: FrontEnd = make(candidates[0])
+    if automatic:
+        front_end = BestDictionary(tuple(candidates), make, tuning)
+    return Transcriber(settings, front_end, _tracker(method, sensitivity, min_duration), device)
+
+
+def _factorization(dictionary: Dictionary, *, method: str, tuning: float | str, equalizer: bool) -> Factorization:
     if method == "threshold-nmf":
-        front_end = Factorization(average_columns(chosen), fading=0)
-    return Transcriber(chosen.settings, front_end, _tracker(method, sensitivity, min_duration), device)
+        return Factorization(average_columns(dictionary), fading=0, tuning=tuning)
+    return Factorization(dictionary, tuning=tuning, equalizer="auto" if equalizer else None)
+
+
+def _candidates() -> list[Dictionary]:
+    """Return what ships, the piano first: of silence nothing else can be said than the default."""
+    return sorted(shipped_dictionaries(), key=lambda dictionary: dictionary.name != "piano")
+
+
+def _between(dictionaries: Sequence[Dictionary], fmin: float, fmax: float) -> list[Dictionary]:
+    """Return what dictionaries have between two frequencies; those that have nothing there are left out."""
+    found, refusal = [], None
+    for dictionary in dictionaries:
+        try:
+            found.append(dictionary.between(fmin, fmax))
+        except NmfamtError as error:
+            refusal = error
+    if refusal and not found:
+        raise refusal
+    return found
 
 
 def _dictionary(dictionary: Dictionaries) -> Dictionary:
@@ -246,6 +298,8 @@ def _dictionary(dictionary: Dictionaries) -> Dictionary:
         return dictionary
     if isinstance(dictionary, str | os.PathLike):
         return load_dictionary(dictionary)
+    if AUTO in [item for item in dictionary if isinstance(item, str)]:
+        raise NmfamtError(f"dictionary={AUTO!r} finds out how many instruments play: give it alone.")
     loaded = [_dictionary(item) for item in dictionary]
     return loaded[0] if len(loaded) == 1 else combine_dictionaries(loaded)
 

@@ -6,9 +6,7 @@ import numpy as np
 
 from nmfamt.activation import N_PARTIALS, PitchActivation
 from nmfamt.notes import Notes
-from nmfamt.tracking.emission import EmissionModel
-from nmfamt.tracking.events import onset_feature_names
-from nmfamt.tracking.frames import frame_feature_names
+from nmfamt.tracking.emission import EmissionModel, feature_names
 from nmfamt.tracking.polynomial import Polynomial
 
 EVIDENCE = ("loss", *(f"partial_{k}" for k in range(1, N_PARTIALS + 1)))
@@ -65,14 +63,17 @@ def plain_model(*, onset=0.1, sustain=0.03, steepness=20.0, late=0.0, velocity=6
     A candidate is an onset where its novelty is above the share `onset` of the level; a note sustains while its
     activation is above the share `sustain`. `steepness` is the log-odds for a factor of ten.
     """
-    names, frame_names = onset_feature_names(), frame_feature_names()
-    border = steepness * np.log10(sustain)
+    names = {part: list(read) for part, read in feature_names().items()}
     return EmissionModel(
-        onset=linear(names, [-steepness * np.log10(onset)], {"strength": steepness}),
-        timing=linear(names, [late], {}),
-        velocity=linear(names, [velocity], {}),
-        frame=linear(frame_names, [border, -border, -1000.0], {"level+0": -steepness}, {"level+0": steepness}, {}),
-        transitions=np.array([[0.9, 0.1, 0, 0], [0, 0, 1, 0], [0.02, 0, 0.96, 0.02], [0.5, 0, 0, 0.5]]),
+        onset=linear(names["onset"], [-steepness * np.log10(onset)], {"strength": steepness}),
+        # The second look is the first again.
+        onset_in_context=linear(names["onset_in_context"], [-steepness * np.log10(onset)], {"strength": steepness}),
+        timing=linear(names["timing"], [late], {}),
+        velocity=linear(names["velocity"], [velocity], {}),
+        sounding=linear(names["sounding"], [-steepness * np.log10(sustain)], {"level+0": steepness}),
+        release=linear(names["release"], [0.0], {}),
+        release_in_context=linear(names["release_in_context"], [0.0], {}),
+        persistence=np.array([[1.0, 0.0], [1.0, 0.0]]),
         info={"name": "plain"},
     )
 

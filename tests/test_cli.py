@@ -191,6 +191,9 @@ def in_one_line(text):
         ["--fmin", "-5"],
         ["--fmin", "nan"],
         ["--fmin", "A4", "--fmax", "A3"],
+        ["--tuning", "sharp"],
+        ["--tuning", "300"],
+        ["--tuning", "nan"],
         ["--polyphony", "0"],
         ["--start", "-1"],
         ["--start", "2", "--end", "1"],
@@ -212,7 +215,8 @@ def test_wrong_use_of_options(nmfamt, here, transcribed, args):
 
 def test_options_arrive_under_their_python_names(nmfamt, here, transcribed):
     options = "--sensitivity 0.7 --min-duration 0.05 --fmin A0 --fmax 4186 --polyphony 6 --start 1 --end 2.5"
-    nmfamt("transcribe", "song.wav", *options.split(), "--method", "threshold-nmf", "--device", "cuda")
+    more = "--tuning -31 --method threshold-nmf --device cuda"
+    nmfamt("transcribe", "song.wav", *options.split(), *more.split())
     (call,) = transcribed
     assert call.pop("dictionary").name == "piano"
     assert callable(call.pop("progress"))
@@ -224,6 +228,7 @@ def test_options_arrive_under_their_python_names(nmfamt, here, transcribed):
         "min_duration": 0.05,
         "fmin": 27.5,
         "fmax": 4186.0,
+        "tuning": -31.0,
         "polyphony": 6,
         "start": 1.0,
         "end": 2.5,
@@ -233,6 +238,23 @@ def test_options_arrive_under_their_python_names(nmfamt, here, transcribed):
 def test_several_dictionaries_are_put_side_by_side(nmfamt, here, transcribed):
     nmfamt("transcribe", "song.wav", "--dictionary", "piano", "--dictionary", "violin")
     assert set(transcribed[0]["dictionary"].instruments.tolist()) == {"piano", "violin"}
+
+
+def test_auto_is_handed_on_and_stands_alone(nmfamt, here, transcribed):
+    nmfamt("transcribe", "song.wav", "--dictionary", "auto")
+    assert transcribed[0]["dictionary"] == "auto"
+    run = nmfamt("transcribe", "song.wav", "--dictionary", "auto", "--dictionary", "piano", "--overwrite")
+    assert run.status == 1
+    assert "--dictionary auto finds out how many instruments play: give it alone." in run.err
+
+
+@pytest.mark.parametrize("command", [("transcribe", "-o", "song.json"), ("activation", "-o", "song.npz")])
+def test_auto_says_what_it_chose(nmfamt, here, command):
+    run = nmfamt(command[0], "song.wav", *command[1:], "--dictionary", "auto")
+    assert run.status == 0
+    chosen, written = run.err.splitlines()
+    assert re.match(r"song\.wav: [\w+ ]+ explains? \d+ % of it; next best: (\w+(, )?)+$", chosen)
+    assert written.startswith("Wrote song.")
 
 
 def test_one_failed_file_does_not_stop_the_rest(nmfamt, here, transcribed):

@@ -151,15 +151,26 @@ def test_loss_is_what_the_divergence_rises_by_without_a_row():
 
 
 @pytest.mark.parametrize("beta", [0.5, 1.0, 2.0])
-def test_every_template_has_a_share_that_fades(beta):
+def test_every_pitch_has_a_share_that_fades(beta):
     book, spectrogram = dictionary(), some_spectrogram(dtype=np.float64)
     H, V = activations_of(Factorization(book, beta=beta), spectrogram), spectrogram.S
     X = book.W @ H + 1e-8 * V.sum(axis=0)
     ratio = (book.W.T @ (V * X ** (beta - 2))) / (book.W.T @ X ** (beta - 1))
-    dense = H + 0.004 * V.sum(axis=0) * np.minimum(ratio, 1) ** 4
+    dense = H + 0.012 / 2 * V.sum(axis=0) * np.minimum(ratio, 1) ** 4  # two templates a pitch
     found = Factorization(book, beta=beta, fading=4)(spectrogram)
     np.testing.assert_allclose(found.values, dense[::2] + dense[1::2], rtol=1e-6)
     np.testing.assert_allclose(found.onsets, dense[::2], rtol=1e-6)
+
+
+def test_a_pitch_has_no_greater_share_in_more_instruments():
+    one, spectrogram = dictionary(), some_spectrogram()
+    many = combine_dictionaries([dictionary(instrument=name) for name in ("flute", "oboe", "organ")])
+    n_pitches = len(np.unique(one.pitches))
+    shares = [
+        Factorization(book, fading=8)(spectrogram).values - Factorization(book, fading=0)(spectrogram).values
+        for book in (one, many)
+    ]
+    np.testing.assert_allclose(shares[1].reshape(3, n_pitches, -1).sum(axis=0), shares[0], rtol=0.05, atol=1e-4)
 
 
 def test_a_batch_is_each_of_its_spectrograms():

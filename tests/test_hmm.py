@@ -5,12 +5,14 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from synthetic import assert_same_notes, cut, linear, make_activation, plain_model, random_activation
+from synthetic import assert_same_notes, cut, linear, make_activation, plain_model, play, random_activation
 
 from nmfamt.activation import PitchActivation
 from nmfamt.exceptions import NmfamtError
 from nmfamt.notes import Notes
-from nmfamt.tracking.hmm import CHUNK_FRAMES, LONGEST_FRAMES, HMMTracker
+from nmfamt.tracking.context import note_context_names, onset_context_names
+from nmfamt.tracking.emission import default_model, feature_names
+from nmfamt.tracking.hmm import CHUNK_FRAMES, LONGEST_FRAMES, NEIGHBOUR_FRAMES, HMMTracker
 
 HALF = 0.005  # a note of a single step begins half a frame before it: its novelty is a plateau
 SOUND = HMMTracker(model=plain_model(), action_delay=0.0)  # times in the sound
@@ -49,6 +51,21 @@ def many_notes(n_frames, *, n_rows=6, seed=0, **fields):
     values += rng.gamma(0.2, 0.01, values.shape).astype(np.float32)
     partials = {f"partial_{k}": values / k for k in range(1, 7)}
     return make_activation(values, onsets=onsets, evidence={"loss": values, **partials}, **fields)
+
+
+def sociable_model(seed=0):
+    """Return the plain model with a second look in which all that others do counts a little."""
+    rng, model, names = np.random.default_rng(seed), plain_model(), feature_names()
+    context = onset_context_names()
+    weights = {**dict(model.onset.terms()), **dict(zip(context, rng.normal(0, 0.1, len(context)), strict=True))}
+    onset = linear(names["onset_in_context"], model.onset.intercept, weights)
+    ends = dict(zip(note_context_names(), rng.normal(0, 3, len(note_context_names())), strict=True))
+    return replace(
+        model,
+        onset_in_context=onset,
+        release_in_context=linear(names["release_in_context"], [0.0], ends),
+        persistence=np.array([[1.0, 0.0], [0.3, 0.0]]),
+    )
 
 
 def tracked(tracker, parts):
@@ -120,6 +137,17 @@ def test_onsets_nearer_than_the_gap_are_one_and_the_better_wins(distance, n_note
     notes = notes.between(0.5, 2.0)  # what sounds from the first frame is a note as well
     assert len(notes) == n_notes
     assert notes.intervals[-1, 0] == pytest.approx(1.0 + distance / 100)
+
+
+@pytest.mark.parametrize(("hole", "end"), [(5, 4.0), (30, 4.0), (55, 2.0)])
+def test_a_hole_ends_a_note_when_it_lasts(hole, end):
+    values = np.full((1, 450), 0.5, dtype=np.float32)
+    values[0, :100], values[0, 200 : 200 + hole], values[0, 400:] = 0, 0.01, 0
+    once = HMMTracker(model=plain_model(onset=0.6), action_delay=0.0)  # the way out of the hole is no onset
+    onsets = np.zeros_like(values)
+    onsets[0, 99] = 0.5
+    (interval,) = once(make_activation(values, onsets=onsets)).intervals
+    np.testing.assert_allclose(interval, [1.0, end], atol=0.02)
 
 
 def test_what_is_inaudible_is_not_followed():
@@ -198,14 +226,57 @@ def test_confidences_are_probabilities_of_at_least_what_is_asked():
     assert notes.confidences.max() < 1.0
 
 
-def test_less_weight_on_frames_trusts_the_transitions():
-    values = np.full((1, 400), 0.5, dtype=np.float32)
-    values[0, :100], values[0, 200:205] = 0, 0.02  # a hole of 50 ms
-    ends = [
-        HMMTracker(model=plain_model(), action_delay=0.0, frame_weight=weight)(make_activation(values)).intervals[0, 1]
-        for weight in (1.0, 1e-3)
-    ]
-    assert ends == [pytest.approx(2.0), pytest.approx(2.04)]  # over at once, or where the pitch begins anew
+# The second look
+
+
+def with_terms(part, plus=0.0, **terms):
+    """Return the plain model with other weights in one of its parts, and something added to its intercept."""
+    model = plain_model()
+    old = getattr(model, part)
+    weights = {**dict(old.terms()), **terms}
+    return replace(model, **{part: linear(old.names, old.intercept + plus, weights)})
+
+
+def test_ghosts_of_surer_notes_are_dropped():
+    # 40 are lost where the octave below is sure, nothing where there is none.
+    model = with_terms("onset_in_context", -20.0, **{"odds-12": -4.0})
+    activation = steps(
+        500,
+        (0, 100, 150, 0.5),
+        (1, 100, 150, 0.5),
+        (1, 300, 350, 0.5),
+        n_rows=2,
+        pitches=[48, 60],
+        instruments=["a", "b"],
+    )
+    assert len(SOUND(activation)) == 3
+    notes = HMMTracker(model=model, action_delay=0.0)(activation)
+    assert list(zip(notes.pitches.tolist(), notes.intervals[:, 0].round(2).tolist(), strict=True)) == [(48, 1), (60, 3)]
+
+
+def test_the_confidence_is_that_of_the_second_look():
+    activation = steps(300, (0, 100, 200, 0.12))
+    (first,) = SOUND(activation).confidences
+    (second,) = HMMTracker(model=with_terms("onset_in_context", 1.0))(activation).confidences
+    assert np.log(second / (1 - second)) - np.log(first / (1 - first)) == pytest.approx(1.0, abs=1e-4)
+
+
+@pytest.mark.parametrize(("first", "n_notes"), [(-4.9, 1), (-5.1, 0)])
+def test_what_is_unlikely_gets_no_second_look(first, n_notes):
+    activation = steps(300, (0, 100, 200, 0.5))
+    strength = 20 * np.log10((0.5 + 0.003) / 0.1)
+    model = replace(
+        with_terms("onset", first - strength),
+        onset_in_context=plain_model().onset_in_context,
+    )
+    assert len(HMMTracker(model=model)(activation)) == n_notes
+
+
+def test_notes_end_together():
+    model = replace(with_terms("release_in_context", **{"ends-3..3": 5.0}), persistence=np.array([[1, 0], [0, -1e-3]]))
+    activation = steps(400, (0, 100, 200, 0.5), (1, 100, 206, 0.5), n_rows=2)
+    np.testing.assert_allclose(SOUND(activation).intervals[:, 1], [2.0, 2.06])
+    np.testing.assert_allclose(HMMTracker(model=model, action_delay=0.0)(activation).intervals[:, 1], [2.03, 2.03])
 
 
 # Properties
@@ -225,8 +296,10 @@ def test_recording_gain_changes_nothing():
     assert_same_notes(SOUND(quiet), SOUND(one))
 
 
-def test_an_octave_higher_all_notes_are_an_octave_higher():
-    low, high = (SOUND(many_notes(1500, pitches=np.arange(6) + pitch)) for pitch in (48, 60))
+@pytest.mark.parametrize("model", [plain_model(), sociable_model()], ids=["plain", "sociable"])
+def test_an_octave_higher_all_notes_are_an_octave_higher(model):
+    tracker = HMMTracker(model=model, action_delay=0.0)
+    low, high = (tracker(many_notes(1500, pitches=np.arange(6) + pitch)) for pitch in (48, 60))
     np.testing.assert_array_equal(high.intervals, low.intervals)
     np.testing.assert_array_equal(high.pitches, low.pitches + 12)
 
@@ -289,6 +362,19 @@ def test_notes_are_the_same_wherever_chunks_begin(long, monkeypatch):
     assert others.equals(notes, tol=1e-6)
 
 
+@pytest.mark.parametrize("model", [sociable_model(), default_model()], ids=["sociable", "default"])
+def test_what_others_do_is_known_across_the_borders_of_chunks(model, monkeypatch):
+    # Of notes that last for more than 5 s the ends of others are known where these begin no later.
+    activation, _ = play(6000, seed=1)
+    tracker = HMMTracker(model=model)
+    expected = tracker(activation)
+    assert len(expected) > 100
+    assert not tracker(activation).equals(HMMTracker(model=plain_model())(activation), tol=1e-3)
+    for n_frames in (613, 1777):
+        monkeypatch.setattr("nmfamt.tracking.hmm.CHUNK_FRAMES", n_frames)
+        assert tracker(activation).equals(expected, tol=1e-6)
+
+
 def test_a_gap_holds_across_the_border_of_chunks(monkeypatch):
     heights = np.random.default_rng(0).permutation(np.linspace(0.3, 1.0, 75))
     onsets = np.zeros((1, 2000), dtype=np.float32)
@@ -319,7 +405,7 @@ def test_notes_come_while_the_stream_goes_on(long):
             yield part
 
     next(SOUND.blocks(stream()))
-    assert len(read) * 500 < CHUNK_FRAMES + LONGEST_FRAMES + 1000
+    assert len(read) * 500 < CHUNK_FRAMES + LONGEST_FRAMES + NEIGHBOUR_FRAMES + 1000
 
 
 # What it says of itself, and errors
@@ -343,7 +429,6 @@ def test_notes_say_what_made_them():
         ({"min_duration": float("nan")}, "min_duration=nan"),
         ({"repeat_gap": -0.1}, "repeat_gap=-0.1 are seconds"),
         ({"action_delay": float("inf")}, "action_delay=inf must be a time in seconds"),
-        ({"frame_weight": 0.0}, "frame_weight=0.0 must be a positive number"),
     ],
 )
 def test_impossible_options(options, message):

@@ -5,7 +5,7 @@ import pytest
 from synthetic import EVIDENCE, make_activation, random_activation
 
 from nmfamt.exceptions import NmfamtError
-from nmfamt.tracking.levels import CONTEXT, FLOOR, N_PARTIALS, Level, Levels, rows_of_intervals
+from nmfamt.tracking.levels import CONTEXT, FLOOR, N_PARTIALS, N_PITCH_ROWS, Level, Levels, rows_of_intervals
 
 SILENCE = np.log10(FLOOR)
 LEVELS = ("values", "attack", "loss", "by_pitch", "rise_by_pitch", "total", "total_rise")
@@ -71,6 +71,15 @@ def test_intervals_beyond_the_keyboard_are_silent(pitch):
     rows = rows_of_intervals(np.array([pitch]), intervals)[:, 0]
     on_it = (pitch + intervals >= 0) & (pitch + intervals <= 127)
     np.testing.assert_array_equal(whole(levels.by_pitch)[rows, 0] > SILENCE + 0.1, on_it)
+
+
+def test_every_semitone_has_a_row_and_so_have_those_beside_all():
+    levels = Levels.of(make_activation(np.ones((2, 3))))
+    assert len(levels.by_pitch.array) == len(levels.rise_by_pitch.array) == N_PITCH_ROWS
+    rows = rows_of_intervals(np.arange(128.0), (-36, 0, 36))
+    assert (np.diff(rows, axis=1) == 1).all()
+    assert (np.diff(rows, axis=0) == 36).all()
+    assert rows_of_intervals(np.array([60.0]), (-200, 200)).tolist() == [[0], [N_PITCH_ROWS - 1]]
 
 
 def test_a_rise_is_where_the_novelty_is():

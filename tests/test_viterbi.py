@@ -5,84 +5,98 @@ from itertools import pairwise, product
 import numpy as np
 import pytest
 
-from nmfamt.tracking.emission import STATES
-from nmfamt.tracking.viterbi import NoteHMM
+from nmfamt.tracking.viterbi import STATES, NoteHMM
 
 SILENCE, ATTACK, SUSTAIN, RELEASE = range(4)
-IMPOSSIBLE = -1e6
 
 
-def frames(*rows):
-    """Return log-probabilities; the attack is possible in the first frame alone."""
-    with np.errstate(divide="ignore"):
-        return np.maximum(np.log(np.array([(0, 1, 0, 0), *rows], dtype=float)), IMPOSSIBLE)
+def brute_force(sustain, release):
+    """Add up every frame in which one note may be released; return the best, as `ends` counts, and its margin."""
+    n_frames = len(sustain)
+    if n_frames == 1:
+        return 1, np.inf
+    scores = [sum(sustain[1:r]) + release[r] for r in range(1, n_frames)]
+    best = int(np.argmax(scores)) + 1
+    margin = scores[best - 1] - max([*scores[: best - 1], *scores[best:]], default=-np.inf)
+    return best if best < n_frames - 1 else n_frames, margin
 
 
-def best_path(transitions, emissions):
-    """Try every path that begins with an attack, and return the likeliest and its margin over the next."""
-    with np.errstate(divide="ignore"):
-        steps = np.log(transitions)
-    scores = {}
-    for rest in product(range(4), repeat=len(emissions) - 1):
-        path = (ATTACK, *rest)
-        score = sum(emissions[t, state] for t, state in enumerate(path))
-        scores[path] = score + sum(steps[a, b] for a, b in pairwise(path))
-    best, second, *_ = sorted(scores.values(), reverse=True)
-    return max(scores, key=scores.get), best - second
-
-
-def n_sounding(path):
-    """Count the frames before the first that is silent or released."""
-    return next((t for t, state in enumerate(path) if state in (SILENCE, RELEASE)), len(path))
+def random_frames(rng, n_frames):
+    """Return what a note gains in frames that are more or less sure, up to a place and beyond."""
+    place = rng.integers(0, n_frames + 1)
+    sustain = rng.choice([0.1, 1, 6]) * rng.standard_normal(n_frames) + np.where(np.arange(n_frames) < place, 1, -1)
+    return sustain, rng.choice([0, 0.1, 3, 20]) * rng.standard_normal(n_frames)
 
 
 # Independent truths: solved by hand
-
-
-TRANSITIONS = np.array([[0.9, 0.1, 0, 0], [0, 0, 1, 0], [0.05, 0, 0.8, 0.15], [0.5, 0, 0, 0.5]])
 
 
 def test_states_are_in_the_order_of_the_model():
     assert STATES == ("silence", "attack", "sustain", "release")
 
 
-def test_evidence_has_to_outweigh_the_habit_of_going_on():
-    # In the third frame, to go on weighs 0.8 e(sustain), to be released 0.15 e(release): the border is at 5.33.
-    for ratio, expected in ((5.0, 3), (5.7, 2)):
-        emissions = frames((0, 0, 1, 0), (0, 0, 1, ratio))
-        assert NoteHMM(TRANSITIONS).sounding(emissions, [3]).tolist() == [expected]
+def test_a_note_goes_on_as_long_as_it_gains():
+    sustain = np.array([-9.0, 1, -3, 1, 1, 0.5, -1, -1, 1, -1])
+    assert NoteHMM().ends(sustain, np.zeros(10), [10]).tolist() == [2]  # never makes up for what it lost
+    sustain[2] = -2
+    assert NoteHMM().ends(sustain, np.zeros(10), [10]).tolist() == [6]
 
 
-def test_one_bad_frame_does_not_end_a_note():
-    # There is no way back into a note; each frame after it weighs 0.8 * 0.9, against 0.5 * 0.05 once released.
-    emissions = frames(*[(0.05, 0, 0.9, 0.05)] * 3, (0.1, 0, 0.1, 0.8), *[(0.05, 0, 0.9, 0.05)] * 3)
-    assert NoteHMM(TRANSITIONS).sounding(emissions, [8]).tolist() == [8]
+@pytest.mark.parametrize(("likeness", "end"), [(2.9, 7), (3.1, 4)])
+def test_likeness_to_a_release_has_to_outweigh_what_is_gained_by_going_on(likeness, end):
+    sustain = np.array([0.0, 1, 1, 1, 1, 1, 1, -5, -5])
+    release = np.where(np.arange(9) == 4, likeness, 0.0)
+    assert NoteHMM().ends(sustain, release, [9]).tolist() == [end]
 
 
-def test_a_note_may_fall_silent_without_release():
-    emissions = frames((0, 0, 1, 0), (0.99, 0, 0.005, 0.005), (0.99, 0, 0.005, 0.005))
-    assert NoteHMM(TRANSITIONS).sounding(emissions, [4]).tolist() == [2]
+def test_a_note_is_released_after_its_attack_at_the_earliest():
+    assert NoteHMM().ends(np.full(5, -9.0), np.array([99.0, 0, 0, 0, 0]), [5]).tolist() == [1]
 
 
-def test_an_attack_alone_sounds_for_a_frame():
-    assert NoteHMM(TRANSITIONS).sounding(frames(), [1]).tolist() == [1]
-    assert NoteHMM(TRANSITIONS).sounding(frames((1, 0, 1e-9, 1)), [2]).tolist() == [2]  # no way but to sustain
+def test_a_note_that_sounds_to_its_last_frame_ends_after_it():
+    assert NoteHMM().ends(np.ones(5), np.zeros(5), [5]).tolist() == [5]
 
 
-# Naive oracle
+@pytest.mark.parametrize("n_frames", [1, 2])
+def test_a_note_that_leaves_no_choice(n_frames):
+    assert NoteHMM().ends(np.full(n_frames, -9.0), np.zeros(n_frames), [n_frames]).tolist() == [n_frames]
 
 
-@pytest.mark.parametrize("seed", range(20))
-def test_the_likeliest_of_all_paths_is_found(seed):
+# Naive oracles
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_the_best_of_all_releases_is_found(seed):
     rng = np.random.default_rng(seed)
-    transitions = rng.dirichlet([0.7] * 4, size=4) * (rng.random((4, 4)) < 0.8) + 1e-3 * np.eye(4)
-    transitions /= transitions.sum(axis=1, keepdims=True)
-    emissions = np.log(rng.dirichlet([0.5] * 4, size=6) + 1e-6)
-    path, margin = best_path(transitions, emissions)
-    assert margin > 1e-6
-    hmm = NoteHMM(transitions)
-    assert hmm.decode(emissions)[1].tolist() == list(path)
-    assert hmm.sounding(emissions, [6]).tolist() == [n_sounding(path)]
+    lengths = [*rng.integers(1, 40, 20).tolist(), 1, 2, 3]
+    parts = [random_frames(rng, n_frames) for n_frames in lengths]
+    expected, margins = zip(*(brute_force(*part) for part in parts), strict=True)
+    sustain, release = (np.concatenate(column) for column in zip(*parts, strict=True))
+    assert min(margins) > 1e-6
+    assert NoteHMM().ends(sustain, release, lengths).tolist() == list(expected)
+
+
+def test_releases_are_found_everywhere():
+    rng = np.random.default_rng(0)
+    parts = [random_frames(rng, 6) for _ in range(200)]
+    assert {brute_force(*part)[0] for part in parts} == {1, 2, 3, 4, 6}
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_the_likeliest_of_all_paths_is_an_attack_sustain_a_release_and_silence(seed):
+    """Whatever the states may weigh, and whether or not anything is gained: the textbook model, path by path."""
+    emissions = np.random.default_rng(seed).standard_normal((6, 4))
+    steps = {(ATTACK, SUSTAIN), (ATTACK, RELEASE), (SUSTAIN, SUSTAIN), (SUSTAIN, RELEASE)}
+    ways = {**dict.fromkeys(steps, np.log(0.5)), (RELEASE, SILENCE): 0.0, (SILENCE, SILENCE): 0.0}
+    scores = {}
+    for rest in product(range(4), repeat=5):
+        path = (ATTACK, *rest)
+        if all(step in ways for step in pairwise(path)):
+            score = sum(emissions[t, state] for t, state in enumerate(path))
+            scores[path] = score + sum(ways[step] for step in pairwise(path))
+    logarithm, states = NoteHMM().decode(emissions)
+    assert tuple(states.tolist()) == max(scores, key=scores.get)
+    assert logarithm == pytest.approx(max(scores.values()))
 
 
 # Properties
@@ -90,100 +104,30 @@ def test_the_likeliest_of_all_paths_is_found(seed):
 
 def test_notes_one_after_the_other_are_each_on_their_own():
     rng = np.random.default_rng(0)
-    lengths = [1, 7, 30, 2, 500]
-    parts = []
-    for length in lengths:
-        part = np.log(rng.dirichlet([0.5, 0.1, 2.0, 0.5], size=length) + 1e-6)
-        part[:, ATTACK], part[0] = IMPOSSIBLE, IMPOSSIBLE
-        part[0, ATTACK] = 0
-        parts.append(part)
-    hmm = NoteHMM(TRANSITIONS)
-    together = hmm.sounding(np.concatenate(parts), lengths)
-    assert together.tolist() == [int(hmm.sounding(part, [len(part)])[0]) for part in parts]
-    assert len(set(together.tolist())) > 2
-
-
-def test_what_all_states_of_a_frame_share_does_not_count():
-    rng = np.random.default_rng(1)
-    emissions = frames(*rng.dirichlet([0.5, 0.01, 2.0, 0.5], size=60))
-    shifted = emissions + rng.standard_normal((61, 1))
-    hmm = NoteHMM(TRANSITIONS)
-    assert hmm.sounding(emissions, [61]) == hmm.sounding(shifted, [61])
-
-
-# Notes that go on
-
-
-def continuations(rng, n_frames):
-    """Return log-probabilities of what may come: silence, sustain and release by turns, more or less sure."""
-    sure = rng.choice([0.1, 1.0, 30.0])
-    part = sure * rng.standard_normal((n_frames, 4)) + 3 * sure * np.eye(4)[rng.choice([SILENCE, SUSTAIN, RELEASE])]
-    part[:, ATTACK] = IMPOSSIBLE
-    return part
-
-
-def endless(rng, n_frames, place):
-    """Return log-probabilities of a note that sounds up to a place, more or less."""
-    states = np.where(np.arange(n_frames) < place, SUSTAIN, rng.choice([SILENCE, RELEASE], size=n_frames))
-    part = rng.uniform(0.5, 6) * np.eye(4)[states] + rng.standard_normal((n_frames, 4))
-    part[:, ATTACK], part[0] = IMPOSSIBLE, IMPOSSIBLE
-    part[0, ATTACK] = 0
-    return part
-
-
-TRAINED = np.array(
-    [[1 - 3e-6, 1e-6, 1e-6, 1e-6], [0, 0, 1, 0], [1e-5, 1e-5, 0.97, 0.02998], [0.05, 1e-5, 1e-5, 0.94998]]
-)
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_what_is_certain_stays_whatever_comes(seed):
-    rng = np.random.default_rng(seed)
-    hmm, n_certain = NoteHMM(TRAINED), 0
-    for _ in range(20):
-        start = endless(rng, 30, int(rng.integers(1, 40)))
-        (n_frames,) = hmm.sounding(start, [30], goes_on=np.array([True]))
-        n_certain += n_frames >= 0
-        for _ in range(20 if n_frames >= 0 else 0):
-            wholes = np.concatenate([start, continuations(rng, int(rng.integers(1, 60)))])
-            assert hmm.sounding(wholes, [len(wholes)]).tolist() == [n_frames]
-    assert 0 < n_certain < 20
-
-
-def test_a_hole_at_the_end_is_not_certain():
-    # To have sustained through three silent frames after all, or to sustain again, costs a factor of 1e-11 or so.
-    # The way into silence leads through a frame of release, even where that weighs 0.01: it leaves the sustain at 5.
-    hmm = NoteHMM(TRAINED)
-    for share, n_frames in ((0.02, -1), (1e-7, 5)):
-        start = frames(*[(0.01, 0, 0.98, 0.01)] * 5, *[(1 - 2 * share, 0, share, share)] * 3)
-        assert hmm.sounding(start, [9], goes_on=np.array([True])).tolist() == [n_frames]
-
-
-@pytest.mark.parametrize("back", [SILENCE, RELEASE])
-def test_release_and_silence_may_compete_at_the_end(back):
-    # Into silence the sustain is left in the third frame, into release in the fourth; which of them was the way
-    # depends on what follows, though the way back into the sustain is easier from one of them.
-    transitions = np.array([[1.0, 1e-9, 1e-9, 1e-9], [0, 0, 1, 0], [0.1, 0.0, 0.8, 0.1], [1e-9, 1e-9, 1e-9, 1.0]])
-    transitions[back, SUSTAIN] = 1e-6
-    hmm = NoteHMM(transitions / transitions.sum(axis=1, keepdims=True))
-    start = frames((0, 0, 1, 0), (0.6, 0, 0.3, 1e-6), (0.5, 0, 1e-9, 0.5), (0.5, 0, 1e-9, 0.5))
-    for ending, n_frames in (((0.98, 0, 0.01, 0.01), 2), ((0.01, 0, 0.01, 0.98), 3)):
-        later = frames(ending)[1:].repeat(20, axis=0)
-        assert hmm.sounding(np.concatenate([start, later]), [25]).tolist() == [n_frames]
-    assert hmm.sounding(start, [5], goes_on=np.array([True])).tolist() == [-1]
-
-
-def test_notes_that_go_on_and_others_are_each_on_their_own():
-    rng = np.random.default_rng(3)
-    parts = [
-        endless(rng, n_frames, place) for n_frames, place in ((30, 5), (30, 40), (1, 1), (12, 6), (60, 20), (25, 30))
+    lengths = [1, 7, 1, 1, 30, 2, 500, 3, 1]
+    parts = [random_frames(rng, n_frames) for n_frames in lengths]
+    sustain, release = (np.concatenate(column) for column in zip(*parts, strict=True))
+    together = NoteHMM().ends(sustain, release, np.array(lengths))
+    assert together.tolist() == [
+        int(NoteHMM().ends(*part, [n_frames])[0]) for part, n_frames in zip(parts, lengths, strict=True)
     ]
-    lengths, goes_on = [len(part) for part in parts], np.array([True, True, False, False, True, False])
-    hmm = NoteHMM(TRAINED)
-    together = hmm.sounding(np.concatenate(parts), lengths, goes_on=goes_on)
-    alone = [
-        int(hmm.sounding(part, [len(part)], goes_on=np.array([more]))[0])
-        for part, more in zip(parts, goes_on, strict=True)
-    ]
-    assert together.tolist() == alone
-    assert (together < 0).tolist() == [False, True, False, False, False, False]
+
+
+def test_what_all_releases_of_a_note_share_does_not_count():
+    sustain, release = random_frames(np.random.default_rng(1), 60)
+    for shift in (-1e4, 37.0, 1e4):
+        assert NoteHMM().ends(sustain, release + shift, [60]) == NoteHMM().ends(sustain, release, [60])
+
+
+def test_surer_frames_for_the_longest_of_notes():
+    sustain = np.where(np.arange(4000) % 2000 < 1234, 6.0, -6.0)
+    assert NoteHMM().ends(sustain, np.zeros(4000), [2000, 2000]).tolist() == [1234, 1234]
+
+
+def test_nothing_given_is_changed_and_single_precision_will_do():
+    rng = np.random.default_rng(2)
+    sustain, release = (part.astype(np.float32) for part in random_frames(rng, 50))
+    before = sustain.copy(), release.copy()
+    ends = NoteHMM().ends(sustain, release, [20, 30])
+    np.testing.assert_array_equal((sustain, release), before)
+    assert ends.tolist() == NoteHMM().ends(sustain.astype(float), release.astype(float), [20, 30]).tolist()

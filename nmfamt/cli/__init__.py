@@ -18,7 +18,7 @@ from typing import Annotated
 import typer
 
 from nmfamt import __version__
-from nmfamt.cli import catalogue, evaluation, halves, learning, transcription
+from nmfamt.cli import adaptation, catalogue, evaluation, halves, learning, transcription
 
 __all__ = ["main"]
 
@@ -30,6 +30,7 @@ app = typer.Typer(
 )
 app.command()(transcription.transcribe)
 app.command()(learning.learn)
+app.command()(adaptation.adapt)
 app.command()(evaluation.evaluate)
 app.add_typer(catalogue.dictionaries)
 app.add_typer(catalogue.methods)

@@ -13,6 +13,7 @@ from nmfamt.cli.options import (
     DeviceName,
     DictionaryNames,
     End,
+    Equalizer,
     Fmax,
     Fmin,
     Format,
@@ -22,9 +23,10 @@ from nmfamt.cli.options import (
     Polyphony,
     Sensitivity,
     Start,
+    Tuning,
     check_spans,
 )
-from nmfamt.cli.transcription import announce, chosen_dictionary, parse_tempo
+from nmfamt.cli.transcription import announce, announce_choice, chosen_dictionary, parse_tempo
 from nmfamt.methods import DEFAULT
 
 __all__ = ["activation", "track"]
@@ -38,6 +40,8 @@ def activation(
     device: Device = DeviceName.cpu,
     fmin: Fmin = None,
     fmax: Fmax = None,
+    tuning: Tuning = "auto",
+    equalizer: Equalizer = True,
     start: Start = 0.0,
     end: End = None,
     overwrite: Overwrite = False,
@@ -58,10 +62,13 @@ def activation(
                 device=device.value,
                 fmin=fmin,
                 fmax=fmax,
+                tuning=tuning,
+                equalizer=equalizer,
                 start=start,
                 end=end,
                 progress=lambda part: show(source.name, part),
             )
+        announce_choice(found.info, source)
         found.save(output, overwrite=overwrite)
         say(f"Wrote {output}: {len(found.pitches)} pitches, {len(found.times)} frames")
 

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -16,6 +16,7 @@ __all__ = [
     "DeviceName",
     "DictionaryNames",
     "End",
+    "Equalizer",
     "Fmax",
     "Fmin",
     "Format",
@@ -26,6 +27,7 @@ __all__ = [
     "Polyphony",
     "Sensitivity",
     "Start",
+    "Tuning",
     "check_spans",
     "number",
     "parse_frequency",
@@ -89,6 +91,22 @@ def parse_frequency(text: str) -> float:
         return number(0, 1e6, "a frequency in Hz, such as 27.5, or a note, such as A0 or Bb3", inclusive=False)(text)
 
 
+def parse_tuning(text: str) -> float | str:
+    """Return a tuning that is written as a number of cents, or as auto.
+
+    Raises
+    ------
+    typer.BadParameter
+        If it is neither.
+
+    Examples
+    --------
+    >>> parse_tuning("-31"), parse_tuning("auto")
+    (-31.0, 'auto')
+    """
+    return "auto" if text == "auto" else number(-200, 200, "auto, or a number of cents from -200 to 200")(text)
+
+
 def check_spans(*, fmin: float | None, fmax: float | None, start: float, end: float | None) -> None:
     """Refuse ranges that hold nothing.
 
@@ -119,11 +137,17 @@ DictionaryNames = Annotated[
         "--dictionary",
         metavar="NAME|FILE",
         help="What the notes look like: a name from `nmfamt dictionaries`, or a file; by default piano. "
-        "Repeat it for several instruments.",
+        "Repeat it for several instruments, or let auto find out which of those that ship fit best.",
     ),
 ]
 End = Annotated[
     float | None, typer.Option(metavar="SECONDS", parser=_SECONDS, help="Where to stop. By default the end.")
+]
+Equalizer = Annotated[
+    bool,
+    typer.Option(
+        "--equalizer/--no-equalizer", help="Equalize the dictionary to sound as in the recording, estimated from it."
+    ),
 ]
 Fmax = Annotated[
     float | None,
@@ -160,3 +184,12 @@ Sensitivity = Annotated[
     ),
 ]
 Start = Annotated[float, typer.Option(metavar="SECONDS", parser=_SECONDS, help="Where to begin.")]
+Tuning = Annotated[
+    Any,
+    typer.Option(
+        metavar="CENTS|auto",
+        parser=parse_tuning,
+        help="How far the recording lies above the dictionary, such as 8 for 442 Hz or -101 for 415 Hz; auto estimates "
+        "it.",
+    ),
+]

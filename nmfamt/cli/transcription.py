@@ -17,6 +17,7 @@ from nmfamt.cli.options import (
     DeviceName,
     DictionaryNames,
     End,
+    Equalizer,
     Fmax,
     Fmin,
     Format,
@@ -26,16 +27,18 @@ from nmfamt.cli.options import (
     Polyphony,
     Sensitivity,
     Start,
+    Tuning,
     check_spans,
     number,
 )
+from nmfamt.exceptions import NmfamtError
 from nmfamt.methods import DEFAULT
 
 if TYPE_CHECKING:
     from nmfamt.dictionary import Dictionary
     from nmfamt.notes import Notes
 
-__all__ = ["announce", "chosen_dictionary", "parse_tempo", "transcribe"]
+__all__ = ["announce", "announce_choice", "chosen_dictionary", "parse_tempo", "transcribe"]
 
 parse_tempo = number(4, 1000, "a number of beats per minute, 4 to 1000")
 
@@ -66,6 +69,8 @@ def transcribe(
     min_duration: MinDuration = None,
     fmin: Fmin = None,
     fmax: Fmax = None,
+    tuning: Tuning = "auto",
+    equalizer: Equalizer = True,
     polyphony: Polyphony = None,
     start: Start = 0.0,
     end: End = None,
@@ -105,6 +110,8 @@ def transcribe(
             min_duration=min_duration,
             fmin=fmin,
             fmax=fmax,
+            tuning=tuning,
+            equalizer=equalizer,
             polyphony=polyphony,
             start=start,
             end=end,
@@ -115,8 +122,8 @@ def transcribe(
         fail(failures, n_inputs)
 
 
-def chosen_dictionary(names: Sequence[str] | None) -> "Dictionary":
-    """Return the dictionary of that name, several put side by side, or the piano.
+def chosen_dictionary(names: Sequence[str] | None) -> "Dictionary | str":
+    """Return the dictionary of that name, several put side by side, or the piano; or ``"auto"``.
 
     Raises
     ------
@@ -126,8 +133,22 @@ def chosen_dictionary(names: Sequence[str] | None) -> "Dictionary":
     from nmfamt.dictionary import load_dictionary
     from nmfamt.dictionary_mixing import combine_dictionaries
 
+    if names and "auto" in names:
+        if len(names) > 1:
+            raise NmfamtError("--dictionary auto finds out how many instruments play: give it alone.")
+        return "auto"
     found = [load_dictionary(name) for name in names or ["piano"]]
     return found[0] if len(found) == 1 else combine_dictionaries(found)
+
+
+def announce_choice(info: dict[str, Any], source: Path) -> None:
+    """Say which dictionaries were chosen, and how well they explain the recording, where that was asked for."""
+    choice = info.get("dictionary_choice")
+    if choice:
+        names = choice["dictionaries"]
+        verb = "explains" if len(names) == 1 else "explain"
+        others = ", ".join(name for name in choice["alone"] if name not in names)
+        say(f"{source.name}: {' + '.join(names)} {verb} {100 * choice['explained']:.0f} % of it; next best: {others}")
 
 
 def announce(notes: "Notes", source: Path, target: Path, format: str) -> None:
@@ -216,5 +237,6 @@ def _settle(job: Job, outcome: Outcome[_Transcription], *, overwrite: bool, debu
 
 def _write(found: _Transcription, job: Job, *, overwrite: bool) -> None:
     job.target.parent.mkdir(parents=True, exist_ok=True)
+    announce_choice(found.notes.info, job.source)
     found.notes.write(job.target, format=job.format, tempo=found.tempo, overwrite=overwrite)
     announce(found.notes, job.source, job.target, job.format)

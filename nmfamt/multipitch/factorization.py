@@ -6,11 +6,11 @@ Every frame of the spectrogram is approximated by a non-negative combination of 
 with non-negative matrix factorization and beta-divergence", ISMIR 2010). The activations of all templates of
 a pitch are added; those of its attack templates alone are the evidence that it starts.
 
-The optimum is sparse: of several templates that would do almost as well it uses one. So every template has, besides its
-activation, a small share of the frame times its update ratio to the power `fading`: how a template that is not needed
-fades under multiplicative updates that start from equal activations. This is what makes early-stopped updates robust
-where the dictionary is of another instrument than the recording, at a twentieth of their cost
-(`benchmarks/results/trials.md`). The loss below is that of the optimum itself.
+The optimum is sparse: of several templates that would do almost as well it uses one. So every pitch has, besides its
+activation, a small share of the frame, spread over its templates in all instruments, times their update ratios to the
+power `fading`: how a template that is not needed fades under multiplicative updates that start from equal activations.
+This is what makes early-stopped updates robust where the dictionary is of another instrument than the recording, at a
+twentieth of their cost (`benchmarks/results/trials.md`). The loss below is that of the optimum itself.
 
 Two further kinds of evidence are measured on the way:
 
@@ -22,7 +22,8 @@ Two further kinds of evidence are measured on the way:
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -31,16 +32,19 @@ from numpy.typing import NDArray
 from nmfamt.activation import N_PARTIALS, PitchActivation
 from nmfamt.array_namespace import namespace, to_host
 from nmfamt.dictionary import Dictionary
+from nmfamt.equalization import N_FRAMES, equalized, estimate_gain, gain_in_db
 from nmfamt.exceptions import NmfamtError
 from nmfamt.nmf import GPU_CHUNK_FRAMES, activations, update_ratios
 from nmfamt.pitch import pitch_to_hz
 from nmfamt.spectrogram import Spectrogram
+from nmfamt.survey import Survey
+from nmfamt.tuning import check_tuning, estimate_tuning, shift_templates
 
 __all__ = ["Factorization"]
 
 FloatArray = NDArray[np.floating[Any]]
 
-_SHARE = 0.004  # of a frame that a template has which is as good as used: 1 / 264, one of the three of each key
+_SHARE = 0.012  # of a frame that a pitch has, its templates being as good as used: about one of 88 keys
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,13 @@ class Factorization:
         Weights of sparsity, of all activations and of the groups of templates of one pitch.
     fading : int, a power of two, or 0
         How fast the share of a template that is not used fades with its distance from being used; 0 gives no share.
+    tuning : float or "auto"
+        Cents by which the recording lies above the dictionary, from -200 to 200: the templates are moved to meet it,
+        pitches keep their names. ``"auto"`` estimates it from the recording (`nmfamt.tuning`): a `Transcriber` does so
+        in its first pass; a spectrogram that is given to the front end directly is taken for the whole recording.
+    equalizer : ndarray, shape (n_bins,), or "auto", or None
+        Gain by which the templates are multiplied, to sound as in the recording; ``"auto"`` estimates it likewise
+        (`nmfamt.equalization`).
     n_jobs : int
         Threads; the result is the same to the bit.
 
@@ -88,14 +99,70 @@ class Factorization:
     l1: float = 0.0
     group_l1: float = 0.0
     fading: int = 8
+    tuning: float | str = 0.0
+    equalizer: FloatArray | str | None = None
     n_jobs: int = 1
 
     def __post_init__(self) -> None:
+        check_tuning(self.tuning)
+        self._check_equalizer()
         if self.fading < 0 or self.fading & (self.fading - 1):
             raise NmfamtError(f"fading={self.fading} must be 0 or a power of two, such as 8.")
         # Options are refused now, not when there is audio.
         silence = np.zeros((len(self.dictionary.W), 0))
         self._fit(silence, self.dictionary.W, _Rows.of(self.dictionary).labels)
+
+    def _check_equalizer(self) -> None:
+        if self.equalizer is None or (isinstance(self.equalizer, str) and self.equalizer == "auto"):
+            return
+        n_bins = len(self.dictionary.W)
+        if isinstance(self.equalizer, str) or np.shape(self.equalizer) != (n_bins,):
+            what = repr(self.equalizer) if isinstance(self.equalizer, str) else f"of shape {np.shape(self.equalizer)}"
+            raise NmfamtError(f"equalizer={what} must be 'auto', None, or a gain for each of {n_bins} bins.")
+        if not (np.isfinite(self.equalizer).all() and (np.asarray(self.equalizer) > 0).all()):
+            raise NmfamtError("equalizer holds gains that are not positive numbers.")
+
+    @property
+    def _is_fitted(self) -> bool:
+        """Whether everything is known that belongs to the recording as a whole."""
+        return not isinstance(self.tuning, str) and not isinstance(self.equalizer, str)
+
+    def fitted(self, survey: Survey) -> "Factorization":
+        """Return the front end for a recording: what is ``"auto"``, its tuning and an equalizer, is estimated.
+
+        Parameters
+        ----------
+        survey : Survey
+            Of the recording.
+
+        Raises
+        ------
+        NmfamtError
+            If the survey was taken with other settings than those of the dictionary.
+
+        Examples
+        --------
+        >>> from nmfamt import load_dictionary
+        >>> flute = load_dictionary("flute")
+        >>> silence = flute.settings([0.0] * 16000, sr=16000)
+        >>> Factorization(flute, tuning="auto").fitted(Survey.of([silence])).tuning
+        0.0
+        """
+        fitted = self
+        if isinstance(self.tuning, str):
+            fitted = replace(fitted, tuning=estimate_tuning(survey, self.dictionary))
+        if isinstance(self.equalizer, str):
+            fitted = replace(fitted, equalizer=replace(fitted, equalizer=None)._gain(survey))
+        return fitted
+
+    def _gain(self, survey: Survey) -> FloatArray:
+        """Estimate by what gain the templates should be multiplied."""
+        self.dictionary.check(survey.sample)
+        freqs = self.dictionary.settings.freqs
+        held = freqs <= survey.sample.bandwidth
+        gain = np.ones(len(freqs))
+        gain[held] = estimate_gain(survey.thinned(N_FRAMES)[held], self._templates[held], freqs[held])
+        return gain
 
     def __call__(self, spectrogram: Spectrogram, *, level: float | None = None) -> PitchActivation:
         """Explain a spectrogram.
@@ -146,6 +213,8 @@ class Factorization:
             self.dictionary.check(spectrogram)
         if len({spectrogram.bandwidth for spectrogram in spectrograms}) > 1:
             raise NmfamtError("Spectrograms of one batch need the same bandwidth: batch recordings of one sample rate.")
+        if not self._is_fitted:
+            return self._batch_of_recordings(spectrograms, levels)
         rows = _Rows.of(self.dictionary)
         xp = namespace(spectrograms[0].S)
         whole = spectrograms[0].S if len(spectrograms) == 1 else xp.concatenate([s.S for s in spectrograms], axis=1)
@@ -169,11 +238,30 @@ class Factorization:
             )
         return found
 
+    def _batch_of_recordings(
+        self, spectrograms: Sequence[Spectrogram], levels: Sequence[float] | None
+    ) -> list[PitchActivation]:
+        """Explain several spectrograms, each as a recording of its own."""
+        surveys = [Survey.of([spectrogram]) for spectrogram in spectrograms]
+        levels = [survey.level for survey in surveys] if levels is None else levels
+        return [
+            self.fitted(survey)(spectrogram, level=level)
+            for survey, spectrogram, level in zip(surveys, spectrograms, levels, strict=True)
+        ]
+
     def blocks(self, spectrograms: Iterable[Spectrogram], *, level: float) -> Iterator[PitchActivation]:
         """Explain a stream of spectrograms; no context is needed, frames are independent.
 
         On a GPU they are gathered until there are enough to keep it busy.
+
+        Raises
+        ------
+        NmfamtError
+            If `tuning` or `equalizer` is ``"auto"``, or a spectrogram was computed with other settings.
         """
+        if not self._is_fitted:
+            name = "tuning" if isinstance(self.tuning, str) else "equalizer"
+            raise NmfamtError(f"{name}='auto' needs the whole recording before its blocks: use fitted(survey).blocks.")
         waiting: list[Spectrogram] = []
         for spectrogram in spectrograms:
             waiting.append(spectrogram)
@@ -192,18 +280,33 @@ class Factorization:
         # A recording at a low rate says nothing about the bins above its band: they are left out, not silent.
         held = like.freqs <= like.bandwidth
         frames = xp.ascontiguousarray((S if held.all() else S[held]).T)
-        W = xp.asarray(self.dictionary.W[:, rows.order], dtype=S.dtype)
+        W = xp.asarray(self._templates[:, rows.order], dtype=S.dtype)
         W = W if held.all() else W[held]
         H = self._fit(frames.T, W, rows.labels).T
         attack = xp.asarray((self.dictionary.stages == "attack")[rows.order], dtype=H.dtype)
-        dense = self._dense(frames, W, H)
+        dense = self._dense(frames, W, H, rows)
         add, deletion = (add_rows, deletion_loss) if xp is np else (add_rows_of_arrays, deletion_loss_of_arrays)
         return {
             "values": to_host(add(dense, rows.starts)),
             "onsets": to_host(add(dense * attack, rows.starts)),
             "loss": to_host(deletion(frames, W.T, H, rows.starts, self.beta)),
-            **_partials(S, like.freqs, rows.pitches),
+            **_partials(S, like.freqs, pitch_to_hz(rows.pitches + self._cents / 100)),
         }
+
+    @cached_property
+    def _templates(self) -> FloatArray:
+        """The templates of the dictionary where the recording has them."""
+        W = self.dictionary.W
+        if self._cents:
+            W = shift_templates(W, self.dictionary.settings.freqs, self._cents / 100)
+        if self.equalizer is not None:
+            W = equalized(W, np.asarray(self.equalizer))
+        return W.astype(self.dictionary.W.dtype, copy=False)
+
+    @property
+    def _cents(self) -> float:
+        """The tuning, which is known by now."""
+        return float(self.tuning)
 
     def _fit(self, V: Any, W: Any, groups: NDArray[np.int64]) -> Any:
         """Return the activations of the templates."""
@@ -221,7 +324,7 @@ class Factorization:
             n_jobs=self.n_jobs,
         ).H
 
-    def _dense(self, frames: Any, W: Any, H: Any) -> Any:
+    def _dense(self, frames: Any, W: Any, H: Any, rows: "_Rows") -> Any:
         """Return the activations with something of the templates that are nearly used; frames come first."""
         if not self.fading:
             return H
@@ -229,7 +332,7 @@ class Factorization:
         share = xp.minimum(update_ratios(frames.T, W, H.T, beta=self.beta).T, 1)
         for _ in range(self.fading.bit_length() - 1):
             share *= share
-        share *= frames.dtype.type(_SHARE) * frames.sum(axis=1, keepdims=True)
+        share *= xp.asarray(_SHARE / rows.n_alike, dtype=share.dtype) * frames.sum(axis=1, keepdims=True)
         return H + share
 
     @property
@@ -247,8 +350,19 @@ class Factorization:
             "l1": self.l1,
             "group_l1": self.group_l1,
             "fading": self.fading,
+            "tuning": "auto" if self.tuning == "auto" else self._cents,
+            "equalizer": self._equalizer_info,
+            "dictionary_choice": self.dictionary.info.get("choice"),
             "settings": self.dictionary.settings.to_dict(),
         }
+
+    @property
+    def _equalizer_info(self) -> str | dict[str, float] | None:
+        """The equalizer in dB at octaves, where it is known."""
+        if self.equalizer is None or isinstance(self.equalizer, str):
+            return self.equalizer
+        settings = self.dictionary.settings
+        return gain_in_db(np.asarray(self.equalizer, dtype=np.float64), settings.freqs, settings.power)
 
 
 @dataclass(frozen=True)
@@ -274,13 +388,19 @@ class _Rows:
         """The row of each component."""
         return np.repeat(np.arange(len(self.pitches)), np.diff(self.starts))
 
+    @property
+    def n_alike(self) -> NDArray[np.int64]:
+        """How many components have the pitch of each, in all instruments."""
+        _, number, counts = np.unique(self.pitches[self.labels], return_inverse=True, return_counts=True)
+        return np.asarray(counts[number])
 
-def _partials(S: Any, freqs: NDArray[np.float64], pitches: NDArray[np.float64]) -> dict[str, FloatArray]:
-    """Return the spectrum at the first partials of every pitch; zero above the highest bin."""
+
+def _partials(S: Any, freqs: NDArray[np.float64], f0: NDArray[np.float64]) -> dict[str, FloatArray]:
+    """Return the spectrum at the first partials of the fundamentals `f0`; zero above the highest bin."""
     xp = namespace(S)
     found = {}
     for k in range(1, N_PARTIALS + 1):
-        hz = k * pitch_to_hz(pitches)
+        hz = k * f0
         bins = np.clip(np.searchsorted(freqs, hz), 1, len(freqs) - 1)
         bins -= hz - freqs[bins - 1] < freqs[bins] - hz
         strength = S[bins]

@@ -1,15 +1,15 @@
-"""The learned part of the tracker: four small models whose every weight has a name.
+"""The learned part of the tracker: seven small models whose every weight has a name.
 
-Each is a `Polynomial`. With the logistic function the first gives the probability that a candidate is an onset; as
-they stand, two give a correction in time and a velocity; with the softmax the last gives the probabilities of
-silence, sustain and release in a frame. A matrix says how likely one state follows another.
+Each is a `Polynomial`. With the logistic function ``onset`` gives the probability that a candidate is one, at first
+sight, and ``onset_in_context`` when all other candidates are known; ``sounding`` that a note still sounds in a frame.
+``release`` and ``release_in_context`` say how much a frame looks like one in which a note ends. As they stand, two
+more give a correction in time and a velocity.
 
 The numbers that ship are in ``nmfamt/templates/tracker.json``, with a card; `nmfamt.training` learns them.
 """
 
 import json
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.resources import files
@@ -21,18 +21,15 @@ from numpy.typing import NDArray
 
 from nmfamt.atomic import atomic_path
 from nmfamt.exceptions import NmfamtError
+from nmfamt.tracking.context import note_context_names, onset_context_names
+from nmfamt.tracking.events import onset_feature_names
+from nmfamt.tracking.frames import frame_feature_names
 from nmfamt.tracking.polynomial import Polynomial, rounded
 
-__all__ = ["FRAME_STATES", "STATES", "EmissionModel", "default_model"]
+__all__ = ["EmissionModel", "default_model", "feature_names"]
 
-STATES = ("silence", "attack", "sustain", "release")
-"""What a pitch can be doing."""
-
-FRAME_STATES = ("silence", "sustain", "release")
-"""What the frame model tells apart; the attack is told by the onset model."""
-
-_FORMAT = 1
-_N_OUTPUTS = {"onset": 1, "timing": 1, "velocity": 1, "frame": len(FRAME_STATES)}
+_FORMAT = 2
+_PARTS = ("onset", "onset_in_context", "timing", "velocity", "sounding", "release", "release_in_context")
 _DAMAGE = (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
 
 FloatArray = NDArray[np.floating[Any]]
@@ -45,41 +42,49 @@ class EmissionModel:
     Attributes
     ----------
     onset : Polynomial
-        Log-odds that a candidate is an onset.
+        Log-odds that a candidate is an onset, from `onset_feature_names`.
+    onset_in_context : Polynomial
+        The same, from those and `onset_context_names`.
     timing : Polynomial
         Seconds by which a candidate comes late.
     velocity : Polynomial
         MIDI velocity of a candidate.
-    frame : Polynomial
-        Unnormalised log-probabilities of `FRAME_STATES`.
-    transitions : ndarray, shape (4, 4)
-        Probability of going from one of `STATES` (row) to another in 10 ms.
+    sounding : Polynomial
+        Log-odds that a note still sounds in a frame, from `frame_feature_names`.
+    release : Polynomial
+        How much a frame looks like the one in which the note ends, in log-odds up to a constant, from those and the
+        value of ``sounding``.
+    release_in_context : Polynomial
+        The same, from those and `note_context_names`.
+    persistence : ndarray, shape (2, 2)
+        Of each of the two: how much a note that goes on gains in every frame from the log-odds of ``sounding``, and at
+        any rate.
     info : dict
         What it was learned from; JSON values only.
 
     Raises
     ------
     NmfamtError
-        If a polynomial has the wrong number of outputs, or `transitions` are no probabilities.
+        If a polynomial has more than one output, or `persistence` is not of that shape.
     """
 
     onset: Polynomial
+    onset_in_context: Polynomial
     timing: Polynomial
     velocity: Polynomial
-    frame: Polynomial
-    transitions: FloatArray
+    sounding: Polynomial
+    release: Polynomial
+    release_in_context: Polynomial
+    persistence: FloatArray
     info: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name, n_outputs in _N_OUTPUTS.items():
+        for name in _PARTS:
             found = len(getattr(self, name).intercept)
-            if found != n_outputs:
-                raise NmfamtError(f"the {name} model has {found} outputs, but needs {n_outputs}.")
-        shape, n_states = self.transitions.shape, len(STATES)
-        if shape != (n_states, n_states):
-            raise NmfamtError(f"transitions has shape {shape}, but there are {n_states} states.")
-        if not ((self.transitions >= 0).all() and np.allclose(self.transitions.sum(axis=1), 1)):
-            raise NmfamtError("the rows of transitions are no probabilities that sum to 1.")
+            if found != 1:
+                raise NmfamtError(f"the {name} model has {found} outputs, but needs 1.")
+        if self.persistence.shape != (2, 2) or not np.isfinite(self.persistence).all():
+            raise NmfamtError("persistence must be two finite numbers for each of two models.")
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
         """Write the model as JSON, whole or not at all.
@@ -92,8 +97,8 @@ class EmissionModel:
         values: dict[str, Any] = {
             "format": _FORMAT,
             "info": self.info,
-            "transitions": rounded(self.transitions),
-            **{name: getattr(self, name).to_dict() for name in _N_OUTPUTS},
+            "persistence": rounded(self.persistence),
+            **{name: getattr(self, name).to_dict() for name in _PARTS},
         }
         with atomic_path(Path(path), overwrite=overwrite) as temporary:
             temporary.write_text(json.dumps(values, indent=0), encoding="utf-8")
@@ -105,32 +110,36 @@ class EmissionModel:
         Raises
         ------
         NmfamtError
-            If there is no such file, it is no model, or it is of a newer format.
+            If there is no such file, it is no model, or it is of another format.
         """
         name = repr(os.fspath(path))
         if not Path(path).is_file():
             raise NmfamtError(f"There is no file {name}.")
         try:
             values = json.loads(Path(path).read_text(encoding="utf-8"))
-            newer = values["format"] > _FORMAT
-            if not newer:
+            known, older = values["format"] == _FORMAT, values["format"] < _FORMAT
+            if known:
                 return cls(
-                    **{part: Polynomial.from_dict(values[part]) for part in _N_OUTPUTS},
-                    transitions=np.asarray(values["transitions"], dtype=np.float64),
+                    **{part: Polynomial.from_dict(values[part]) for part in _PARTS},
+                    persistence=np.asarray(values["persistence"], dtype=np.float64),
                     info=dict(values["info"]),
                 )
         except _DAMAGE as error:
             reason = f"{type(error).__name__}: {error}".rstrip(": .")
             raise NmfamtError(f"{name} is not a tracker model ({reason}).") from error
         raise NmfamtError(
-            f"{name} has format {values['format']}, newer than {_FORMAT}, the last one known: upgrade nmfamt."
+            f"{name} has format {values['format']}, "
+            + (
+                f"older than {_FORMAT}, the only one known: learn it again with templates/make_tracker.py."
+                if older
+                else f"newer than {_FORMAT}, the last one known: upgrade nmfamt."
+            )
         )
 
-    def check(self, names: Sequence[str], frame_names: Sequence[str]) -> None:
-        """Raise `NmfamtError` unless the model was learned on these features of candidates and of frames."""
-        for part in _N_OUTPUTS:
+    def check(self) -> None:
+        """Raise `NmfamtError` unless the model was learned on the features that this version computes."""
+        for part, computed in feature_names().items():
             learned = getattr(self, part).names
-            computed = tuple(frame_names if part == "frame" else names)
             if learned != computed:
                 unlike = sorted(set(learned) ^ set(computed)) or ["the same in another order"]
                 raise NmfamtError(
@@ -140,6 +149,27 @@ class EmissionModel:
                 )
 
 
+def feature_names() -> dict[str, tuple[str, ...]]:
+    """Return the features that each part of a model reads.
+
+    Examples
+    --------
+    >>> feature_names()["release"][-1]
+    'sounding'
+    """
+    onset, frame = tuple(onset_feature_names()), tuple(frame_feature_names())
+    release = (*frame, "sounding")
+    return {
+        "onset": onset,
+        "onset_in_context": (*onset, *onset_context_names()),
+        "timing": onset,
+        "velocity": onset,
+        "sounding": frame,
+        "release": release,
+        "release_in_context": (*release, *note_context_names()),
+    }
+
+
 @lru_cache(maxsize=1)
 def default_model() -> EmissionModel:
     """Return the model that ships.
@@ -147,8 +177,8 @@ def default_model() -> EmissionModel:
     Examples
     --------
     >>> model = default_model()
-    >>> model.transitions.shape
-    (4, 4)
+    >>> model.persistence.shape
+    (2, 2)
     >>> dict(model.onset.terms())["strength"] > 0  # the more a pitch rises, the more it is an onset
     True
     """

@@ -2,15 +2,15 @@
 
 Each pitch is in one of four states: silence, attack, sustain, release (T. Cheng, S. Dixon & M. Mauch, "Improving piano
 note tracking by HMM smoothing", EUSIPCO 2015, where sustain is called decay, as befits a piano). An attack lasts one
-frame and stands at every candidate whose probability of being an onset is high enough; between attacks the most
-probable path through the other three, found by hmmlearn's Viterbi decoder, says where the sustain ends.
+frame and stands at every candidate whose probability of being an onset is high enough; the release, one frame as well,
+is found by hmmlearn's Viterbi decoder. Both are decided in two looks: in the second, what the first thought of all
+other notes is known (`nmfamt.tracking.context`). Several instruments are tracked as one, and each note is then given to
+the one that plays it (`nmfamt.tracking.instruments`).
 
 Departures:
 
-1. Emissions are not densities of the activation but probabilities of a discriminative model given many features
-   (`EmissionModel`), as in hybrid recognisers: H. Bourlard & N. Morgan, "Connectionist Speech Recognition", 1994;
-   unlike there, they are not divided by the priors of the states. They are raised to the power `frame_weight`, because
-   the evidence of neighbouring frames is far from independent.
+1. Emissions are not densities of the activation but the scores of discriminative models given many features
+   (`EmissionModel`), as in hybrid recognisers: H. Bourlard & N. Morgan, "Connectionist Speech Recognition", 1994.
 2. Since an attack is certain where it stands, the chain falls into independent pieces, one from each attack to the
    next, at most `LONGEST_FRAMES` long: this is what lets the tracker run over a stream.
 3. The probability of the onset is the confidence of the note; posteriors over all frames are never computed.
@@ -26,17 +26,22 @@ from numpy.typing import NDArray
 from nmfamt.activation import PitchActivation
 from nmfamt.exceptions import NmfamtError
 from nmfamt.notes import Notes
+from nmfamt.tracking.context import CONTEXT_FRAMES
 from nmfamt.tracking.emission import EmissionModel, default_model
-from nmfamt.tracking.events import Candidates, find_candidates, onset_feature_names, onset_features
-from nmfamt.tracking.frames import frame_feature_names
+from nmfamt.tracking.events import Candidates, find_candidates
+from nmfamt.tracking.instruments import assign_instruments, pool_instruments
 from nmfamt.tracking.levels import CONTEXT, Levels
-from nmfamt.tracking.offsets import LONGEST_FRAMES, find_ends, find_spans
+from nmfamt.tracking.offsets import LONGEST_FRAMES, find_ends, find_spans, follow_notes
+from nmfamt.tracking.onsets import judge_candidates
 from nmfamt.tracking.windows import windows
 
 __all__ = ["HMMTracker"]
 
 CHUNK_FRAMES = 4000
 """Frames whose notes are decided together; 40 s at a hop of 10 ms."""
+
+NEIGHBOUR_FRAMES = 500
+"""How far from a note those begin that its end is compared with."""
 
 _HOPS = (0.008, 0.0125)  # seconds; what was learned at 10 ms holds about as long
 _LATENESS = (-0.03, 0.08)  # seconds; a correction beyond would be an extrapolation
@@ -61,8 +66,6 @@ class HMMTracker:
     action_delay : float
         Seconds by which the sound of an instrument follows the action that a MIDI label records: hammer, valve or bow,
         and a few metres of air. Subtracted from every onset and offset. 0 gives times in the sound.
-    frame_weight : float
-        Power of the frame probabilities; smaller trusts the transitions more.
     model : EmissionModel, optional
         What was learned; by default the model that ships.
 
@@ -80,7 +83,6 @@ class HMMTracker:
     min_duration: float = 0.0
     repeat_gap: float = 0.06
     action_delay: float = 0.015
-    frame_weight: float = 1.0
     model: EmissionModel | None = None
 
     def __post_init__(self) -> None:
@@ -92,8 +94,6 @@ class HMMTracker:
             )
         if not abs(self.action_delay) < np.inf:
             raise NmfamtError(f"action_delay={self.action_delay} must be a time in seconds, such as 0.015.")
-        if not 0 < self.frame_weight < np.inf:
-            raise NmfamtError(f"frame_weight={self.frame_weight} must be a positive number, such as 1.0.")
 
     def __call__(self, activation: PitchActivation) -> Notes:
         """Trace the notes of an activation.
@@ -114,24 +114,22 @@ class HMMTracker:
     def blocks(self, activations: Iterable[PitchActivation]) -> Iterator[Notes]:
         """Trace the notes of a stream of activations; yields them every `CHUNK_FRAMES` frames.
 
-        A decision looks at 0.5 s before the onset and `LONGEST_FRAMES` after it, and does not depend on how the stream
-        was cut.
+        A decision looks at `CONTEXT_FRAMES` before the onset and `LONGEST_FRAMES` after it, and does not depend on how
+        the stream was cut.
         """
-        from nmfamt.tracking.viterbi import NoteHMM
-
         model = self.model or default_model()
-        model.check(onset_feature_names(), frame_feature_names())
-        hmm = NoteHMM(model.transitions)
+        model.check()
         # Two candidates so many frames apart may come within the gap when their times are corrected.
         reach = int(np.ceil((self.repeat_gap + np.ptp(_LATENESS)) / _HOPS[0])) + 1
-        before, after = reach + CONTEXT, LONGEST_FRAMES + reach + CONTEXT
+        before = max(reach, CONTEXT_FRAMES) + CONTEXT
+        after = max(reach, LONGEST_FRAMES + NEIGHBOUR_FRAMES) + CONTEXT
         begin: float | None = None
         for window, first, last in windows(activations, CHUNK_FRAMES, before=before, after=after):
             self.check_hop(window.hop)
             begin = float(window.times[0]) if begin is None else begin
-            notes = self._window(window, first, last, begin, model, hmm)
+            notes = self._window(pool_instruments(window), first, last, begin, model)
             if notes is not None:
-                yield notes
+                yield assign_instruments(notes, window)
 
     def check_hop(self, hop: float) -> None:
         """Raise `NmfamtError` unless frames `hop` seconds apart can be tracked."""
@@ -150,23 +148,22 @@ class HMMTracker:
             "min_duration": self.min_duration,
             "repeat_gap": self.repeat_gap,
             "action_delay": self.action_delay,
-            "frame_weight": self.frame_weight,
             "model": (self.model or default_model()).info.get("name", "unnamed"),
         }
 
     def _window(
-        self, window: PitchActivation, first: int, last: int, begin: float, model: EmissionModel, hmm: Any
+        self, window: PitchActivation, first: int, last: int, begin: float, model: EmissionModel
     ) -> Notes | None:
         """Return the notes whose onsets are found in the frames `first` to `last` (excluded) of a window."""
         levels = Levels.of(window)
         candidates = find_candidates(levels)
         if not len(candidates):
             return None
-        X = onset_features(levels, candidates)
+        judged, log_odds = judge_candidates(levels, candidates, model)
         # Beyond 30 the probability would round to 0 or 1.
-        confidences = 1 / (1 + np.exp(-np.clip(model.onset(X)[:, 0], -30, 30)))
+        confidences = 1 / (1 + np.exp(-np.clip(log_odds, -30, 30)))
         likely = np.flatnonzero(confidences >= 1 - self.sensitivity)
-        candidates, confidences, X = candidates.select(likely), confidences[likely], X[likely]
+        candidates, confidences, X = judged.candidates.select(likely), confidences[likely], judged.X[likely]
         late = np.clip(model.timing(X)[:, 0], *_LATENESS)
         delay = window.latency + self.action_delay
         onsets = window.times[0] + (candidates.frames + candidates.offsets) * window.hop - late - delay
@@ -180,8 +177,10 @@ class HMMTracker:
         onsets = np.maximum(onsets, begin)
         # The next attack of a pitch has been corrected in time as well, and there the note is over.
         next_onsets = _next_onsets(candidates.rows[kept], onsets[kept])[ours]
+        # The notes around ours are followed because ours are compared with them.
+        near = (first - NEIGHBOUR_FRAMES <= spans[1]) & (spans[1] < last + NEIGHBOUR_FRAMES)
+        ends = find_ends(follow_notes(levels, spans[:, near], model.sounding), model)[ours[near]]
         kept = kept[ours]
-        ends = find_ends(levels, spans[:, ours], model, hmm, frame_weight=self.frame_weight)
         # An offset is felt where the sustain ends; the same delays lie between the action and the frame.
         offsets = np.minimum(window.times[0] + ends * window.hop - delay, next_onsets)
         intervals = np.stack([onsets[kept], np.maximum(offsets, onsets[kept] + _SHORTEST)], axis=1)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from nmfamt.activation import N_PARTIALS, PitchActivation, novelty
 from nmfamt.exceptions import NmfamtError
 
-__all__ = ["CONTEXT", "FLOOR", "Level", "Levels", "rows_of_intervals"]
+__all__ = ["CONTEXT", "FLOOR", "N_PITCH_ROWS", "Level", "Levels", "rows_of_intervals"]
 
 CONTEXT = 48
 """Frames that a feature may look back or ahead."""
@@ -26,6 +26,9 @@ FLOOR = 0.003
 """Added to every ratio before its logarithm."""
 
 _MARGIN = 40  # semitones below 0 and above 127 that an interval may reach
+
+N_PITCH_ROWS = 128 + 2 * _MARGIN
+"""Rows of all semitones, and of those that intervals may reach beyond."""
 
 FloatArray = NDArray[np.floating[Any]]
 
@@ -97,7 +100,7 @@ class Levels:
         Of each pitch: its activation, that of its attack templates, what the divergence loses without it.
     partials : tuple of Level, n_rows each
         The spectrum at its first `N_PARTIALS` partials.
-    by_pitch, rise_by_pitch : Level, 128 + 2 * margin rows
+    by_pitch, rise_by_pitch : Level, N_PITCH_ROWS
         Activation and novelty at each semitone, over all instruments; see `rows_of_intervals`.
     total, total_rise : Level, 1 row
         Activation and novelty over all pitches.
@@ -164,7 +167,7 @@ class Levels:
 
 
 def rows_of_intervals(pitches: NDArray[np.float64], intervals: Sequence[int]) -> NDArray[np.int64]:
-    """Return the rows of ``Levels.by_pitch`` that lie at `intervals` (semitones) from `pitches`.
+    """Return the rows, one for each semitone, that lie at `intervals` (semitones) from `pitches`.
 
     Returns
     -------
@@ -178,13 +181,13 @@ def rows_of_intervals(pitches: NDArray[np.float64], intervals: Sequence[int]) ->
     [[-12], [0], [12]]
     """
     rows = np.round(pitches).astype(np.int64) + np.array(intervals)[:, None] + _MARGIN
-    return np.asarray(np.clip(rows, 0, 127 + 2 * _MARGIN))
+    return np.asarray(np.clip(rows, 0, N_PITCH_ROWS - 1))
 
 
 def _by_pitch(array: FloatArray, pitches: NDArray[np.float64]) -> FloatArray:
     """Return the rows of each semitone added up, with silent rows on both sides."""
     rows = rows_of_intervals(pitches, (0,))[0]
-    summed = np.zeros((128 + 2 * _MARGIN, array.shape[1]), dtype=array.dtype)
+    summed = np.zeros((N_PITCH_ROWS, array.shape[1]), dtype=array.dtype)
     if len(np.unique(rows)) == len(rows):
         summed[rows] = array
     else:

@@ -1,34 +1,73 @@
-"""Where notes end: each is followed until nothing that comes later can change it.
+"""Where notes end: each is followed until it is over for good, then the frame of its release is chosen.
 
-A note may last up to the next onset of its row, but not half a second longer than anything is heard there, and at most
-`LONGEST_FRAMES`; most are over long before. The most probable path is therefore sought through the first second, and
-only where its end still depends on what follows, through the first two, four, and so on. The answer is that of the
-whole path.
+The choice is a conditional logit (D. McFadden, "Conditional logit analysis of qualitative choice behavior", 1974): of
+the frames of a note the release is in the one whose score is greatest. The score adds up what the note has gained by
+going on until there and how much the frame looks like a release, and so the best frame is found by the Viterbi
+recursion of a hidden Markov model (`NoteHMM`).
+
+There are two looks. In the first every note is on its own; in the second the ends of all others are known from the
+first (`nmfamt.tracking.context.note_context`).
 """
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nmfamt.tracking.emission import FRAME_STATES, STATES, EmissionModel
+from nmfamt.tracking.context import note_context
+from nmfamt.tracking.emission import EmissionModel
 from nmfamt.tracking.events import Candidates
 from nmfamt.tracking.frames import frame_features
 from nmfamt.tracking.levels import FLOOR, Levels
+from nmfamt.tracking.polynomial import Polynomial
 
-if TYPE_CHECKING:
-    from nmfamt.tracking.viterbi import NoteHMM
-
-__all__ = ["LONGEST_FRAMES", "find_ends", "find_spans"]
+__all__ = ["LONGEST_FRAMES", "FollowedNotes", "choose_ends", "find_ends", "find_spans", "follow_notes", "in_context"]
 
 LONGEST_FRAMES = 2000
 """No note is followed for longer; 20 s at a hop of 10 ms."""
 
 _FIRST_FRAMES = 100  # of a note that are looked at before any later ones
-_BATCH_FRAMES = 8192  # whose features are in memory together
-_IMPOSSIBLE = -1e6
+_BATCH_FRAMES = 8192  # whose features are computed together
 _INAUDIBLE = 2 * FLOOR  # as a ratio to the level of the recording
 _FADING_FRAMES = 50  # how much longer than it is heard a note is followed
+_OVER_FRAMES = 50  # for which a note does not sound when it is over for good
+_OVER = -3.0  # log-odds of sounding in them
+_CLIP = 6.0  # log-odds of a single frame are never surer
+
+FloatArray = NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True, eq=False)
+class FollowedNotes:
+    """The frames of notes, one note after the other.
+
+    Attributes
+    ----------
+    firsts : ndarray of int, shape (n_notes,)
+        Frames of the onsets.
+    lengths : ndarray of int, shape (n_notes,)
+        For how many frames each note is followed.
+    X : ndarray, shape (n_frames, n_features)
+        What is known about each frame.
+    sounding : ndarray, shape (n_frames,)
+        Log-odds that the note still sounds there.
+    """
+
+    firsts: NDArray[np.int64]
+    lengths: NDArray[np.int64]
+    X: NDArray[np.float32]
+    sounding: NDArray[np.float64]
+
+    @cached_property
+    def gained(self) -> NDArray[np.float32]:
+        """What a note that ends in a frame has gained until there, shape (n_frames, 2); see `persistence`."""
+        before = np.cumsum(self.sounding) - self.sounding
+        begins = np.cumsum(self.lengths) - self.lengths
+        ages = np.arange(len(self.sounding)) - np.repeat(begins, self.lengths)
+        sums = before - np.repeat(before[begins], self.lengths)
+        return np.stack([sums, ages], axis=1).astype(np.float32)
 
 
 def find_spans(levels: Levels, candidates: Candidates) -> NDArray[np.int64]:
@@ -44,7 +83,8 @@ def find_spans(levels: Levels, candidates: Candidates) -> NDArray[np.int64]:
     Returns
     -------
     ndarray of int, shape (3, n_notes)
-        Row, first frame, and frame after the last of every note.
+        Row, first frame, and frame after the last of every note: up to the next onset of its row, but not half a
+        second longer than anything is heard there, and at most `LONGEST_FRAMES`.
 
     Examples
     --------
@@ -66,10 +106,8 @@ def find_spans(levels: Levels, candidates: Candidates) -> NDArray[np.int64]:
     return np.stack([rows, firsts, np.minimum(lasts, np.maximum(last_heard + 1, firsts) + _FADING_FRAMES)])
 
 
-def find_ends(
-    levels: Levels, spans: NDArray[np.int64], model: EmissionModel, hmm: "NoteHMM", *, frame_weight: float
-) -> NDArray[np.int64]:
-    """Find the frame in which the sustain of each note ends.
+def follow_notes(levels: Levels, spans: NDArray[np.int64], sounding: Polynomial) -> FollowedNotes:
+    """Follow notes until they have not sounded for half a second, or to the ends of their spans.
 
     Parameters
     ----------
@@ -77,37 +115,107 @@ def find_ends(
         Of an activation.
     spans : ndarray of int, shape (3, n_notes)
         As `find_spans` returns them.
+    sounding : Polynomial
+        Of an `EmissionModel`.
+
+    Returns
+    -------
+    FollowedNotes
+    """
+    rows, firsts, lasts = spans
+    lengths = np.zeros(len(rows), dtype=np.int64)
+    nothing = np.empty((len(sounding.names), 0), dtype=np.float32)
+    features: list[NDArray[np.float32]] = [nothing] * len(rows)
+    log_odds: list[NDArray[np.float64]] = [np.empty(0)] * len(rows)
+    open_notes = np.arange(len(rows))
+    n_followed = _FIRST_FRAMES
+    while len(open_notes):
+        stops = np.minimum(firsts + n_followed, lasts)
+        n_frames = np.cumsum((stops - firsts)[open_notes])
+        for notes in np.split(open_notes, np.flatnonzero(np.diff(n_frames // _BATCH_FRAMES)) + 1):
+            X = frame_features(levels, rows[notes], firsts[notes], stops[notes])
+            odds = np.clip(sounding(X)[:, 0], -_CLIP, _CLIP)
+            given = (stops - firsts)[notes]
+            begins = np.cumsum(given) - given
+            over = _over(odds, begins, given)
+            done = (over < given) | (stops[notes] == lasts[notes])
+            for note, begin, n in zip(notes[done].tolist(), begins[done].tolist(), over[done].tolist(), strict=True):
+                lengths[note], features[note], log_odds[note] = n, X.T[:, begin : begin + n], odds[begin : begin + n]
+            open_notes = open_notes[~np.isin(open_notes, notes[done])]
+        n_followed *= 2
+    X = np.concatenate([nothing, *features], axis=1).T
+    return FollowedNotes(firsts, lengths, X, np.concatenate([np.empty(0), *log_odds]))
+
+
+def _over(odds: NDArray[np.float64], begins: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return how many frames of each note there are until it has been over for long enough; all where it has not."""
+    sounds = np.append(0, np.cumsum(odds >= _OVER))
+    places = np.arange(len(odds))
+    ages = places - np.repeat(begins, lengths)
+    quiet = (ages >= _OVER_FRAMES - 1) & (sounds[places + 1] == sounds[np.maximum(places + 1 - _OVER_FRAMES, 0)])
+    first = np.append(np.flatnonzero(quiet), len(odds))
+    found = first[np.searchsorted(first, begins)] - begins + 1
+    return np.asarray(np.minimum(found, lengths))
+
+
+def in_context(followed: FollowedNotes, ends: NDArray[np.int64] | None = None) -> NDArray[np.float32]:
+    """Return what the release is found from: of the first look, or with `ends` of that look of the second.
+
+    Returns
+    -------
+    ndarray, shape (n_frames, n_features)
+        As `nmfamt.tracking.emission.feature_names` has them for ``release`` and ``release_in_context``.
+    """
+    # A feature of all frames lies together in memory.
+    columns = [followed.X.T, followed.sounding[None].astype(np.float32)]
+    if ends is not None:
+        columns.append(note_context(followed.firsts, ends, followed.lengths).T)
+    return np.concatenate(columns).T
+
+
+def find_ends(followed: FollowedNotes, model: EmissionModel) -> NDArray[np.int64]:
+    """Find the frame in which each note is released, in two looks.
+
+    Parameters
+    ----------
+    followed : FollowedNotes
+        All notes that are to know of each other.
     model : EmissionModel
-        Whose probabilities of `FRAME_STATES` are the emissions.
-    hmm : NoteHMM
-        With its transitions.
-    frame_weight : float
-        Power of the probabilities.
+        What was learned.
 
     Returns
     -------
     ndarray of int, shape (n_notes,)
     """
-    rows, firsts, lasts = spans
-    n_sounding = np.full(len(rows), -1)
-    n_followed = _FIRST_FRAMES
-    while len(open_notes := np.flatnonzero(n_sounding < 0)):
-        stops = np.minimum(firsts + n_followed, lasts)
-        n_frames = np.cumsum((stops - firsts)[open_notes])
-        for notes in np.split(open_notes, np.flatnonzero(np.diff(n_frames // _BATCH_FRAMES)) + 1):
-            X = frame_features(levels, rows[notes], firsts[notes], stops[notes])
-            lengths = (stops - firsts)[notes]
-            emissions = _emissions(frame_weight * model.frame(X), lengths)
-            n_sounding[notes] = hmm.sounding(emissions, lengths, goes_on=(stops < lasts)[notes])
-        n_followed *= 2
-    return np.asarray(firsts + n_sounding)
+    first, second = model.persistence
+    ends = choose_ends(followed, model.release, first)
+    return choose_ends(followed, model.release_in_context, second, ends)
 
 
-def _emissions(scores: NDArray[np.float64], lengths: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return the log-emissions of `STATES`: an attack in the first frame of each note, none in the others."""
-    emissions = np.full((len(scores), len(STATES)), _IMPOSSIBLE)
-    emissions[:, [STATES.index(state) for state in FRAME_STATES]] = scores - scores.max(axis=1, keepdims=True)
-    attacks = np.cumsum(lengths) - lengths
-    emissions[attacks] = _IMPOSSIBLE
-    emissions[attacks, STATES.index("attack")] = 0.0
-    return emissions
+def choose_ends(
+    followed: FollowedNotes, release: Polynomial, persistence: FloatArray, ends: NDArray[np.int64] | None = None
+) -> NDArray[np.int64]:
+    """Find the frame in which each note is released, in the first look, or with its `ends` in the second.
+
+    Parameters
+    ----------
+    followed : FollowedNotes
+        The notes.
+    release : Polynomial
+        How much each frame looks like a release.
+    persistence : ndarray, shape (2,)
+        What a note gains by going on; see `EmissionModel`.
+    ends : ndarray of int, shape (n_notes,), optional
+        Of the first look.
+
+    Returns
+    -------
+    ndarray of int, shape (n_notes,)
+    """
+    from nmfamt.tracking.viterbi import NoteHMM
+
+    if not len(followed.firsts):
+        return followed.firsts
+    weight, gain = persistence
+    scores = release(in_context(followed, ends))[:, 0]
+    return followed.firsts + NoteHMM().ends(weight * followed.sounding + gain, scores, followed.lengths)

@@ -95,8 +95,13 @@ class Polynomial:
         ndarray, shape (n_samples, n_outputs)
             Computed in float32 but for the last sum.
         """
-        Z, K = self._standardised(X)
-        result = (self.weights.T.astype(np.float32) @ Z).astype(np.float64) + self.intercept[:, None]
+        # Standardised features are needed for products alone: a weight takes their scale upon itself.
+        weights = self.weights / self.scale[:, None]
+        constant = self.intercept - self.mean @ weights
+        result = (weights.T.astype(np.float32) @ X.T.astype(np.float32, copy=False)).astype(np.float64)
+        result += constant[:, None]
+        if self.interacting:
+            K = self._clipped(X)
         for output in range(len(result) if self.interacting else 0):
             partners = self.products[:, :, output].T.astype(np.float32) @ K
             partners *= K
@@ -120,7 +125,8 @@ class Polynomial:
         >>> plain.design(np.array([[2.0, 3.0]])), both.design(np.array([[2.0, 3.0]]))
         (array([[2., 3.]], dtype=float32), array([[2., 3., 4., 6., 9.]], dtype=float32))
         """
-        Z, K = self._standardised(X)
+        Z = self._standardised(X, slice(None))
+        K = self._clipped(X)
         i, j = np.triu_indices(len(self.interacting))
         return np.concatenate([Z, K[i] * K[j]]).T
 
@@ -185,12 +191,17 @@ class Polynomial:
         arrays = {name: np.asarray(values[name], dtype=np.float64) for name in _ARRAYS}
         return cls(names=tuple(values["names"]), interacting=tuple(values["interacting"]), **arrays)
 
-    def _standardised(self, X: FloatArray) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return the standardised features, and those that interact, clipped; one feature a row."""
-        Z = X.T.astype(np.float32)
-        Z -= self.mean.astype(np.float32)[:, None]
-        Z /= self.scale.astype(np.float32)[:, None]
-        return Z, np.clip(Z[[self.names.index(name) for name in self.interacting]], -_CLIP, _CLIP)
+    def _standardised(self, X: FloatArray, places: slice | list[int]) -> NDArray[np.float32]:
+        """Return some standardised features, one a row."""
+        Z = X.T[places].astype(np.float32)
+        Z -= self.mean[places].astype(np.float32)[:, None]
+        Z /= self.scale[places].astype(np.float32)[:, None]
+        return Z
+
+    def _clipped(self, X: FloatArray) -> NDArray[np.float32]:
+        """Return the features that interact, standardised and clipped, one a row."""
+        K = self._standardised(X, [self.names.index(name) for name in self.interacting])
+        return np.clip(K, -_CLIP, _CLIP, out=K)
 
 
 def rounded(array: FloatArray) -> Any:

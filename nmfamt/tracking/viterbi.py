@@ -11,83 +11,70 @@ import numpy as np
 from hmmlearn.base import BaseHMM
 from numpy.typing import NDArray
 
-from nmfamt.tracking.emission import STATES
+__all__ = ["STATES", "NoteHMM"]
 
-__all__ = ["NoteHMM"]
+STATES = ("silence", "attack", "sustain", "release")
+"""What a pitch can be doing. Attack and release are events: they last one frame."""
 
-_LATER_STATES = [STATES.index(state) for state in ("silence", "sustain", "release")]
-_NEVER = -1e9  # less than any path costs, and finite, as hmmlearn wants it
+_SILENCE, _ATTACK, _SUSTAIN, _RELEASE = range(len(STATES))
+_IMPOSSIBLE = -1e9  # finite, as hmmlearn wants it
+
+_TRANSITIONS = np.zeros((len(STATES), len(STATES)))
+# A note is as likely to go on as to end: what is known about that stands in the emissions.
+_TRANSITIONS[[_ATTACK, _ATTACK, _SUSTAIN, _SUSTAIN], [_SUSTAIN, _RELEASE, _SUSTAIN, _RELEASE]] = 0.5
+_TRANSITIONS[[_RELEASE, _SILENCE], _SILENCE] = 1.0
+
+FloatArray = NDArray[np.floating[Any]]
 
 
 class NoteHMM(BaseHMM):  # type: ignore[misc]
-    """A four-state model of one pitch that starts with an attack.
-
-    Parameters
-    ----------
-    transitions : ndarray, shape (4, 4)
-        Probability of going from one of `STATES` to another from a frame to the next.
+    """A four-state model of one note: an attack, as much sustain as there is, a release, silence.
 
     Examples
     --------
-    >>> stay = np.array([[0.9, 0.1, 0, 0], [0, 0, 1.0, 0], [0, 0.1, 0.8, 0.1], [0.5, 0, 0, 0.5]])
-    >>> emissions = np.log([[1e-9, 1, 1e-9, 1e-9], [0.1, 1e-9, 0.8, 0.1], [0.05, 1e-9, 0.05, 0.9]])
-    >>> NoteHMM(stay).sounding(emissions, [3])
+    >>> sustain = np.array([0.0, 2.0, 1.0, -3.0, -3.0])  # gained by a note that goes on in this frame
+    >>> NoteHMM().ends(sustain, np.zeros(5), [5])
+    array([3])
+    >>> NoteHMM().ends(sustain, np.array([0, 0, 9.0, 0, 0]), [5])  # it looks very much like a release
     array([2])
     """
 
-    def __init__(self, transitions: NDArray[Any]) -> None:
+    def __init__(self) -> None:
         super().__init__(n_components=len(STATES), init_params="", params="")
-        self.transitions = transitions
-        self.startprob_ = np.eye(len(STATES))[STATES.index("attack")]
-        self.transmat_ = np.asarray(transitions, dtype=np.float64)
+        self.startprob_ = np.eye(len(STATES))[_ATTACK]
+        self.transmat_ = _TRANSITIONS
 
-    def sounding(
-        self,
-        emissions: NDArray[np.float64],
-        lengths: Sequence[int] | NDArray[np.int64],
-        *,
-        goes_on: NDArray[np.bool_] | None = None,
+    def ends(
+        self, sustain: FloatArray, release: FloatArray, lengths: Sequence[int] | NDArray[np.int64]
     ) -> NDArray[np.int64]:
-        """Return for how many frames each note sounds, its attack included.
+        """Return in which frame each note is released.
 
         Parameters
         ----------
-        emissions : ndarray, shape (n_frames, 4)
-            Logarithms of the emission probabilities, all notes one after the other.
-        lengths : sequence of int
-            Frames of each note; a repeated attack is not possible within one.
-        goes_on : ndarray of bool, shape (n_notes,), optional
-            Notes that have more frames than are given; by default there are none.
+        sustain : ndarray, shape (n_frames,)
+            Log-odds of a frame for a note that sounds against silence, all notes one after the other.
+        release : ndarray, shape (n_frames,)
+            Log-odds of a frame for the release.
+        lengths : sequence of int, shape (n_notes,)
+            Frames of each note, at least one. A note is released in one of them, but the first, which is its attack.
 
         Returns
         -------
         ndarray of int, shape (n_notes,)
-            -1 where the frames that are not given may change it.
+            From 1 to the length of the note, which is where one ends that is released in its last frame.
         """
         lengths = np.asarray(lengths)
-        if goes_on is None or not goes_on.any():
-            return self._n_sounding(emissions, lengths)
-        # What is to come sees the past through the state of the last given frame alone. When the best paths to all its
-        # states have left the sustain in one and the same frame, so will the best path of the whole note.
-        last = (np.cumsum(lengths) - 1)[goes_on]
-        forced = np.tile(emissions, (len(_LATER_STATES), 1, 1))
-        for state, ending in zip(_LATER_STATES, forced, strict=True):
-            ending[last] = _NEVER
-            ending[last, state] = emissions[last, state]
-        # hmmlearn's checks take longer than many short notes: all at once.
-        counts = self._n_sounding(forced.reshape(-1, len(STATES)), np.tile(lengths, len(forced)))
-        counts = counts.reshape(len(forced), -1)
-        certain = ~goes_on | ((np.ptp(counts, axis=0) == 0) & (counts[0] < lengths))
-        return np.where(certain, counts[0], -1)
-
-    def _n_sounding(self, emissions: NDArray[np.float64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return in which frame the most probable path of each note leaves the sustain, its length if it never does."""
+        last = np.cumsum(lengths) - 1
+        first = last - lengths + 1
+        emissions = np.zeros((len(sustain), len(STATES)))
+        emissions[:, _SUSTAIN] = sustain + np.log(2)  # makes up for the transition
+        emissions[:, _RELEASE] = release
+        emissions[last, _SUSTAIN] = _IMPOSSIBLE
+        emissions[first, _ATTACK] = 0.0
         _, states = self.decode(emissions, lengths)
-        over = np.flatnonzero((states == STATES.index("silence")) | (states == STATES.index("release")))
-        edges = np.cumsum(lengths)
-        begins = edges - lengths
-        first_over = np.append(over, len(states))[np.searchsorted(over, begins)]
-        return np.asarray(np.minimum(first_over, edges) - begins)
+        released = np.append(np.flatnonzero(states == _RELEASE), len(states))
+        found = released[np.searchsorted(released, first)] - first
+        return np.where(found < lengths - 1, found, lengths)
 
     def _compute_log_likelihood(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
         return X
