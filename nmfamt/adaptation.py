@@ -9,7 +9,10 @@
   expected spectra;
 * a recording, with the notes that are played in it, or those of its beginning: the templates of these pitches are
   learned by masks (`nmfamt.learning_music`), and what they teach is carried over to all others in the same way;
-* a recording alone: one smooth gain for all pitches (`nmfamt.equalization`).
+* a recording alone. It is transcribed with the dictionary as it is (equalized), and what was found is taken for the
+  notes that are played; wrong ones teach little, because a template keeps a share of its starting point. This is
+  self-training (H. J. Scudder, "Probability of error of some adaptive pattern-recognition machines", IEEE
+  Transactions on Information Theory 11, 1965), and what `transcribe` does with the beginning of every recording.
 
 Nearest in spirit are templates that are products of a source and a filter: T. Virtanen & A. Klapuri, "Analysis of
 polyphonic audio using source-filter model and non-negative matrix factorization", NIPS workshop, 2006.
@@ -24,17 +27,20 @@ from numpy.typing import NDArray
 
 from nmfamt import audio
 from nmfamt.dictionary import Dictionary, load_dictionary
-from nmfamt.equalization import equalized, estimate_gain
+from nmfamt.equalization import N_FRAMES, equalized, estimate_gain
 from nmfamt.exceptions import NmfamtError
 from nmfamt.isolated_notes import NoteSources
 from nmfamt.learning import fill_pitches, learn_dictionary
-from nmfamt.learning_music import learn_dictionary_from_music
+from nmfamt.learning_music import learn_dictionary_from_music, learn_templates
+from nmfamt.multipitch import Factorization
 from nmfamt.notes import Notes
 from nmfamt.pitch import pitch_to_name
 from nmfamt.spectrogram import Spectrogram
 from nmfamt.survey import Survey
+from nmfamt.tracking import HMMTracker
+from nmfamt.tuning import shift_templates
 
-__all__ = ["adapt_dictionary", "transfer_timbre"]
+__all__ = ["adapt_dictionary", "adapt_to_itself", "transfer_timbre"]
 
 Path = str | os.PathLike[str]
 
@@ -45,7 +51,10 @@ _GAINS = ((0.25, 0.0, None), (0.0, 0.003, None), (0.0, 0.003, 6.0), (0.0, 0.001,
 _LEAST_WEIGHT = 0.02  # of a note whose gains count for another pitch
 _MUSIC_PRIOR = 0.3  # weight of the dictionary where templates are learned from labelled music
 _MUSIC_ROUNDS = 8
-_N_FRAMES = 2048  # of a recording that its gain is estimated from
+_SELF_PRIOR = 0.4  # the same where many notes were found and none given
+_FEW_NOTES = 200  # where so few were found, it is twice that
+_LEAST_NOTES = 20
+_EVERY = 2  # frames of an excerpt, of which one is learned from
 
 FloatArray = NDArray[np.floating[Any]]
 
@@ -116,13 +125,60 @@ def adapt_dictionary(
         assert music is not None
         spectrogram = music if isinstance(music, Spectrogram) else _spectrogram(music, start)
         start.check(spectrogram)
-        adapted = _equalized(start, spectrogram)
-        info |= {"learned_from": "a recording", "latency": start.latency}
-        if labels is not None:
-            learned = _learned_from(spectrogram, labels, until, adapted)
-            adapted = transfer_timbre(adapted, learned)
+        if labels is None:
+            front_end = Factorization(start, tuning="auto", equalizer="auto").fitted(Survey.of([spectrogram]))
+            found = adapt_to_itself(front_end, spectrogram, HMMTracker())
+            adapted = _equalized(start, spectrogram) if found is front_end else found.dictionary
+            info |= {"learned_from": "a recording", "latency": start.latency}
+        else:
+            equal = _equalized(start, spectrogram)
+            learned = _learned_from(spectrogram, labels, until, equal)
+            adapted = transfer_timbre(equal, learned)
             info |= {"learned_from": "labelled music", "latency": learned.latency, "n_pitches": len(learned.rows)}
     return replace(adapted, instruments=np.full(len(adapted.pitches), name), info=info)
+
+
+def adapt_to_itself(front_end: Factorization, excerpt: Spectrogram, tracker: HMMTracker) -> Factorization:
+    """Adapt the dictionary of a front end to a recording by what it finds there.
+
+    Parameters
+    ----------
+    front_end : Factorization
+        Fitted to the recording; its dictionary has one instrument, and the same number of templates for every pitch.
+    excerpt : Spectrogram
+        Some of the recording, as it was played.
+    tracker : HMMTracker
+        What reads notes from the activation; of its options only the model counts.
+
+    Returns
+    -------
+    Factorization
+        With another dictionary, which has no need of an equalizer; the same as before where there are hardly any notes.
+
+    Examples
+    --------
+    >>> piano = load_dictionary("piano")
+    >>> silence = piano.settings([0.0] * 16000, sr=16000)
+    >>> front_end = Factorization(piano)
+    >>> adapt_to_itself(front_end, silence, HMMTracker()) is front_end
+    True
+    """
+    notes = HMMTracker(action_delay=0.0, model=tracker.model)(front_end(excerpt))
+    if len(notes) < _LEAST_NOTES:
+        return front_end
+    origin = front_end.dictionary
+    # The templates as they are in this recording; they are moved back to their own tuning in the end.
+    start = replace(origin, W=front_end.templates)
+    heard = start.select(np.isin(np.round(start.pitches), np.round(notes.pitches)))
+    thinned = replace(excerpt, S=excerpt.S[:, ::_EVERY], times=excerpt.times[::_EVERY])
+    prior = _SELF_PRIOR * (1 + _FEW_NOTES / len(notes))
+    learned = learn_templates([(thinned, notes)], heard, prior=prior, n_iter=_MUSIC_ROUNDS)
+    adapted = transfer_timbre(start, learned)
+    cents = float(front_end.tuning)
+    W = shift_templates(adapted.W, origin.settings.freqs, -cents / 100).astype(np.float32) if cents else adapted.W
+    info = {**origin.info, "adapted_from_hash": origin.hash, "n_notes_adapted_to": len(notes)}
+    dictionary = replace(adapted, W=W, instruments=origin.instruments, info=info)
+    return replace(front_end, dictionary=dictionary, equalizer=None)
 
 
 def transfer_timbre(dictionary: Dictionary, known: Dictionary) -> Dictionary:
@@ -262,7 +318,7 @@ def _spectrogram(path: Path, start: Dictionary) -> Spectrogram:
 
 def _equalized(start: Dictionary, spectrogram: Spectrogram) -> Dictionary:
     """Return the dictionary with the gain of the recording."""
-    gain = estimate_gain(Survey.of([spectrogram]).thinned(_N_FRAMES), start.W, start.settings.freqs)
+    gain = estimate_gain(Survey.of([spectrogram]).thinned(N_FRAMES), start.W, start.settings.freqs, start.pitches)
     return replace(start, W=equalized(start.W, gain).astype(np.float32))
 
 

@@ -7,7 +7,8 @@ time, g = Σ V / Σ W H. This is a source-filter model with one filter (T. Virta
 audio using source-filter model and non-negative matrix factorization", NIPS workshop, 2006).
 
 The logarithm of the gain is smoothed along the frequency axis. That is what makes it safe: a gain that could follow
-single partials would explain notes that are missing with others that are not.
+single partials would explain notes that are missing with others that are not. And the fewer pitches there are, the less
+is known about what they have in common: one alone cannot tell a gain from its own timbre.
 """
 
 from typing import Any
@@ -26,11 +27,14 @@ N_FRAMES = 300
 
 _N_ROUNDS = 2  # four are no better (`benchmarks/results/trials.md`)
 _WIDTH = 1 / 3  # of the smoothing window, in octaves; half and one and a half of it are worse by up to .01
+_ENOUGH_PITCHES = 15  # besides one; 30 s of music on a piano or a harmonica have 18 to 44, see `_n_pitches`
 _LEAST_SHARE = 1e-3  # of the mean bin; where there is less sound, the gain tends to 1
 _OCTAVES = (31.5, 63, 125, 250, 500, 1000, 2000, 4000, 8000)  # Hz, as graphic equalizers have them
 
 
-def estimate_gain(V: FloatArray, W: FloatArray, freqs: NDArray[np.float64]) -> NDArray[np.float64]:
+def estimate_gain(
+    V: FloatArray, W: FloatArray, freqs: NDArray[np.float64], pitches: NDArray[np.float64]
+) -> NDArray[np.float64]:
     """Estimate by what gain templates should be multiplied to explain spectra best.
 
     Parameters
@@ -41,6 +45,8 @@ def estimate_gain(V: FloatArray, W: FloatArray, freqs: NDArray[np.float64]) -> N
         Templates with unit sums.
     freqs : ndarray, shape (n_bins,)
         Frequencies of the bins in Hz, increasing.
+    pitches : ndarray, shape (n_components,)
+        Of the templates.
 
     Returns
     -------
@@ -51,9 +57,9 @@ def estimate_gain(V: FloatArray, W: FloatArray, freqs: NDArray[np.float64]) -> N
     --------
     >>> rng = np.random.default_rng(0)
     >>> freqs = 100 * 2.0 ** (np.arange(96) / 24)
-    >>> W = rng.dirichlet(np.full(96, 0.3), size=5).T
+    >>> W = rng.dirichlet(np.full(96, 0.3), size=20).T
     >>> tilt = np.linspace(2.0, 0.5, 96)
-    >>> gain = estimate_gain(tilt[:, None] * (W @ rng.gamma(1.0, size=(5, 40))), W, freqs)
+    >>> gain = estimate_gain(tilt[:, None] * (W @ rng.gamma(1.0, size=(20, 40))), W, freqs, np.arange(20.0))
     >>> bool(gain[10] / gain[-10] > 2)
     True
     """
@@ -65,9 +71,19 @@ def estimate_gain(V: FloatArray, W: FloatArray, freqs: NDArray[np.float64]) -> N
     least = _LEAST_SHARE * found.mean()
     for _ in range(_N_ROUNDS):
         moved = equalized(W, gain).astype(V.dtype)
-        explained = (moved @ activations(V, moved, tol=1e-2, certify=False).H).sum(axis=1, dtype=np.float64)
-        gain *= np.exp(smoothing @ np.log((found + least) / (explained + least)))
+        H = activations(V, moved, tol=1e-2, certify=False).H
+        explained = (moved @ H).sum(axis=1, dtype=np.float64)
+        weight = min(1.0, (_n_pitches(H.sum(axis=1, dtype=np.float64), pitches) - 1) / _ENOUGH_PITCHES)
+        gain *= np.exp(weight * (smoothing @ np.log((found + least) / (explained + least))))
     return gain
+
+
+def _n_pitches(amounts: NDArray[np.float64], pitches: NDArray[np.float64]) -> float:
+    """Return how many pitches sound as if all sounded equally much: the exponential of their entropy."""
+    _, number = np.unique(pitches, return_inverse=True)
+    shares = np.bincount(number, weights=amounts)
+    shares = shares[shares > 0] / max(shares.sum(), np.finfo(np.float64).tiny)
+    return float(np.exp(-(shares * np.log(shares)).sum()))
 
 
 def equalized(W: FloatArray, gain: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -33,7 +33,7 @@ from nmfamt.notes import Notes
 from nmfamt.pitch import pitch_to_hz
 from nmfamt.spectrogram import Settings, Spectrogram
 
-__all__ = ["harmonic_dictionary", "learn_dictionary_from_music", "note_mask"]
+__all__ = ["harmonic_dictionary", "learn_dictionary_from_music", "learn_templates", "note_mask"]
 
 FloatArray = NDArray[np.floating[Any]]
 
@@ -96,13 +96,8 @@ def learn_dictionary_from_music(
             lacking = sorted(set(heard.tolist()) - set(base.pitches.tolist()))
             raise NmfamtError(f"Dictionary {start.name!r} has no templates at the pitches {lacking}: start without it.")
     info = {"name": name, "latency": 0.0, "learned_from": "labelled music", "n_recordings": len(pieces)}
-    learned = replace(
-        base,
-        W=_learn(pieces, base, n_components, prior, n_iter),
-        instruments=np.full(len(base.pitches), name),
-        filled=np.zeros(len(base.pitches), dtype=bool),
-        info=info,
-    )
+    learned = learn_templates(pieces, base, prior=prior, n_iter=n_iter)
+    learned = replace(learned, instruments=np.full(len(base.pitches), name), info=info)
     learned = replace(learned, info={**info, "latency": _latency(learned, pieces)})
     return fill_pitches(learned, n_components=n_components)
 
@@ -235,18 +230,33 @@ def harmonic_dictionary(
     )
 
 
-def _learn(
-    pieces: Sequence[tuple[Spectrogram, Notes]],
-    base: Dictionary,
-    n_components: int,
-    prior: float,
-    n_iter: int,
-) -> FloatArray:
-    """Return the templates after `n_iter` alternating updates."""
+def learn_templates(
+    pieces: Sequence[tuple[Spectrogram, Notes]], base: Dictionary, *, prior: float = 0.05, n_iter: int = 20
+) -> Dictionary:
+    """Learn the templates of a dictionary anew, all pitches of which are played.
+
+    Parameters
+    ----------
+    pieces : sequence of (Spectrogram, Notes)
+        Recordings and their notes; frames may be left out.
+    base : Dictionary
+        Where the templates start, and what they fall back on; with the same number of templates for every pitch.
+    prior : float
+        Weight of that starting point, in units of the mean activation of a template.
+    n_iter : int
+        Passes over the recordings.
+
+    Returns
+    -------
+    Dictionary
+        With other templates, none of them filled.
+    """
+    n_components = len(base.pitches) // len(base.rows)
     data, masks = [], []
     for spectrogram, notes in pieces:
         mask = note_mask(notes, spectrogram.times, base.pitches, n_components=n_components)
         used = mask.any(axis=0)  # frames in which nothing may sound teach nothing
         data.append(spectrogram.S[:, used].astype(np.float32, copy=False))
         masks.append(mask[:, used])
-    return factorize(data, base.W, mask=masks, prior=prior, max_iter=n_iter, check_every=0, n_activation_updates=2).W
+    fit = factorize(data, base.W, mask=masks, prior=prior, max_iter=n_iter, check_every=0, n_activation_updates=2)
+    return replace(base, W=fit.W, filled=np.zeros(len(base.pitches), dtype=bool))

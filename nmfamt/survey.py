@@ -4,6 +4,8 @@ How loud it is, what its sample rate can hold, and what it sounds like: a sample
 may find out how the instrument is tuned, or which one it is. A survey is taken block by block and stays small however
 long the recording is. It does not depend on how that was cut into blocks.
 
+Besides the sample there is an excerpt: `EXCERPT_FRAMES` frames as they follow each other, from the first sound on.
+
 The sample is every n-th frame in which something sounds, where n is the smallest power of two that leaves `MOST_FRAMES`
 at most. A frame counts as sounding while it is not much weaker than the loudest until then; frames that turn out to
 be silence beside what came later are left out in the end.
@@ -20,10 +22,13 @@ from nmfamt.array_namespace import to_host
 from nmfamt.exceptions import NmfamtError
 from nmfamt.spectrogram import SILENCE, Spectrogram, measure_level
 
-__all__ = ["MOST_FRAMES", "Survey"]
+__all__ = ["EXCERPT_FRAMES", "MOST_FRAMES", "Survey"]
 
 MOST_FRAMES = 2048
 """The most frames that a survey keeps; 3.6 MB of the default spectrogram."""
+
+EXCERPT_FRAMES = 4500
+"""Frames of the excerpt; 45 s at a hop of 10 ms, 7 MB of the default spectrogram."""
 
 FloatArray = NDArray[np.floating[Any]]
 
@@ -36,6 +41,8 @@ class Survey:
     ----------
     sample : Spectrogram
         Frames that are spread evenly over what sounds, at most `MOST_FRAMES`; in main memory.
+    excerpt : Spectrogram
+        The recording from its first sound on, at most `EXCERPT_FRAMES` frames; in main memory.
     level : float
         How loud the recording is, see `nmfamt.spectrogram.measure_level`.
 
@@ -48,6 +55,7 @@ class Survey:
     """
 
     sample: Spectrogram
+    excerpt: Spectrogram
     level: float
 
     @property
@@ -71,7 +79,7 @@ class Survey:
         """
         sample = _Sample()
         level = measure_level(sample.passing(spectrograms))
-        return cls(sample.sounding(), level)
+        return cls(sample.sounding(), sample.excerpt(), level)
 
     def thinned(self, n_frames: int) -> FloatArray:
         """Return the spectra of `n_frames` frames, or of as many as there are, spread evenly.
@@ -93,6 +101,7 @@ class _Sample:
         self.n_sounding = 0  # so far
         self.stride = 1  # every so many of them are kept
         self.frames: list[tuple[float, float, FloatArray]] = []  # time, sum over frequency, spectrum
+        self.beginning: list[Spectrogram] = []
 
     def passing(self, spectrograms: Iterable[Spectrogram]) -> Iterator[Spectrogram]:
         """Yield the spectrograms as they come, having taken from each what belongs to the sample."""
@@ -109,11 +118,28 @@ class _Sample:
         kept = sounding[numbers % self.stride == 0]
         spectra = [spectrum.copy() for spectrum in to_host(spectrogram.S[:, kept]).T]
         self.frames += zip(spectrogram.times[kept].tolist(), sums[kept].tolist(), spectra, strict=True)
+        self._add_beginning(spectrogram, sums)
         self.loudest = float(loudest[-1])
         self.n_sounding += len(sounding)
         while len(self.frames) > MOST_FRAMES:
             self.frames = self.frames[::2]
             self.stride *= 2
+
+    def _add_beginning(self, spectrogram: Spectrogram, sums: NDArray[np.float64]) -> None:
+        """Keep what belongs to the excerpt."""
+        missing = EXCERPT_FRAMES - sum(part.n_frames for part in self.beginning)
+        first = 0 if self.beginning else int(np.argmax(sums > 0))
+        if missing and sums[first:].any():
+            S = to_host(spectrogram.S[:, first : first + missing]).copy()
+            times = spectrogram.times[first : first + missing]
+            self.beginning.append(replace(spectrogram, S=S, times=times))
+
+    def excerpt(self) -> Spectrogram:
+        """Return the beginning of what sounds."""
+        if not self.beginning:
+            return self.sounding()
+        S = np.concatenate([part.S for part in self.beginning], axis=1)
+        return replace(self.beginning[0], S=S, times=np.concatenate([part.times for part in self.beginning]))
 
     def sounding(self) -> Spectrogram:
         """Return the frames that are no silence beside the loudest."""

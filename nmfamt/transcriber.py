@@ -10,15 +10,20 @@ reading it from an array instead of a file, gives the same notes.
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeGuard, runtime_checkable
+
+import numpy as np
 
 from nmfamt import __version__
 from nmfamt.activation import PitchActivation
+from nmfamt.adaptation import adapt_to_itself
 from nmfamt.array_namespace import check_device
+from nmfamt.multipitch import Factorization
 from nmfamt.notes import Notes
 from nmfamt.recording import Source, open_recording
 from nmfamt.spectrogram import Settings, Spectrogram
 from nmfamt.survey import Survey
+from nmfamt.tracking import HMMTracker
 
 __all__ = ["Fittable", "FrontEnd", "Progress", "Tracker", "Transcriber"]
 
@@ -84,6 +89,9 @@ class Transcriber:
         Such as `HMMTracker`.
     device : {"cpu", "cuda"}
         Where spectrogram and activations are computed; the tracker runs on the CPU.
+    adapt : bool
+        Whether the dictionary is adapted to the beginning of the recording by what is found there
+        (`nmfamt.adaptation.adapt_to_itself`). With a `Factorization` of one instrument and an `HMMTracker`.
 
     Examples
     --------
@@ -99,6 +107,7 @@ class Transcriber:
     front_end: FrontEnd
     tracker: Tracker
     device: str = "cpu"
+    adapt: bool = False
 
     def __post_init__(self) -> None:
         check_device(self.device)
@@ -153,7 +162,18 @@ class Transcriber:
         first, second = recording.passes(self.settings, first=measuring, second=finding)
         survey = Survey.of(first)
         front_end = self.front_end.fitted(survey) if isinstance(self.front_end, Fittable) else self.front_end
+        if self.adapt and _adapts(front_end) and isinstance(self.tracker, HMMTracker):
+            front_end = adapt_to_itself(front_end, survey.excerpt, self.tracker)
+            front_end = replace(front_end, equalizer="auto").fitted(survey)
         return front_end, front_end.blocks(second, level=survey.level)
+
+
+def _adapts(front_end: FrontEnd) -> TypeGuard[Factorization]:
+    """Whether a front end has a dictionary of one instrument, with as many templates for every pitch."""
+    if not isinstance(front_end, Factorization) or len(set(front_end.dictionary.instruments.tolist())) > 1:
+        return False
+    counts = np.unique(front_end.dictionary.pitches, return_counts=True)[1]
+    return bool(counts[0] > 1 and (counts == counts[0]).all())
 
 
 def _parts(progress: Progress | None, border: float) -> tuple[Progress | None, Progress | None]:

@@ -47,6 +47,7 @@ def transcribe(
     fmax: float | None = None,
     tuning: float | str = "auto",
     equalizer: bool = True,
+    adapt: bool = True,
     polyphony: int | None = None,
     start: float = 0.0,
     end: float | None = None,
@@ -82,6 +83,9 @@ def transcribe(
     equalizer : bool
         Whether the templates are equalized to sound as in the recording; ``info["equalizer"]`` says how, in dB. Not
         with ``threshold-nmf``.
+    adapt : bool
+        Whether the dictionary is adapted to the recording by what is found in its first 45 seconds. Takes about as long
+        as these, and not with several instruments or ``threshold-nmf``.
     polyphony : int, optional
         At most so many notes sound at once; the least confident give way.
     start, end : float, optional
@@ -119,6 +123,7 @@ def transcribe(
         fmax=fmax,
         tuning=tuning,
         equalizer=equalizer,
+        adapt=adapt,
     )
     if isinstance(transcriber.tracker, HMMTracker):  # told now, not after a pass over the audio
         transcriber.tracker.check_hop(transcriber.settings.hop_length / transcriber.settings.sr)
@@ -138,6 +143,7 @@ def activate(
     fmax: float | None = None,
     tuning: float | str = "auto",
     equalizer: bool = True,
+    adapt: bool = True,
     start: float = 0.0,
     end: float | None = None,
     progress: Progress | None = None,
@@ -156,7 +162,7 @@ def activate(
     ((88, 101), 69.0)
     """
     transcriber = make_transcriber(
-        dictionary, method=method, device=device, fmin=fmin, fmax=fmax, tuning=tuning, equalizer=equalizer
+        dictionary, method=method, device=device, fmin=fmin, fmax=fmax, tuning=tuning, equalizer=equalizer, adapt=adapt
     )
     parts = transcriber.activations(source, sr=sr, start=start, end=end, progress=progress)
     activation = PitchActivation.concatenate(list(parts))
@@ -241,6 +247,7 @@ def make_transcriber(
     fmax: float | None = None,
     tuning: float | str = "auto",
     equalizer: bool = True,
+    adapt: bool = True,
 ) -> Transcriber:
     """Compose the stages of a method; see `transcribe` for the parameters.
 
@@ -266,7 +273,7 @@ def make_transcriber(
     front_end: FrontEnd = make(candidates[0])
     if automatic:
         front_end = BestDictionary(tuple(candidates), make, tuning)
-    return Transcriber(settings, front_end, _tracker(method, sensitivity, min_duration), device)
+    return Transcriber(settings, front_end, _tracker(method, sensitivity, min_duration), device, adapt)
 
 
 def _factorization(dictionary: Dictionary, *, method: str, tuning: float | str, equalizer: bool) -> Factorization:

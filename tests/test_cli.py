@@ -215,7 +215,7 @@ def test_wrong_use_of_options(nmfamt, here, transcribed, args):
 
 def test_options_arrive_under_their_python_names(nmfamt, here, transcribed):
     options = "--sensitivity 0.7 --min-duration 0.05 --fmin A0 --fmax 4186 --polyphony 6 --start 1 --end 2.5"
-    more = "--tuning -31 --method threshold-nmf --device cuda"
+    more = "--tuning -31 --no-equalizer --no-adapt --method threshold-nmf --device cuda"
     nmfamt("transcribe", "song.wav", *options.split(), *more.split())
     (call,) = transcribed
     assert call.pop("dictionary").name == "piano"
@@ -229,6 +229,8 @@ def test_options_arrive_under_their_python_names(nmfamt, here, transcribed):
         "fmin": 27.5,
         "fmax": 4186.0,
         "tuning": -31.0,
+        "equalizer": False,
+        "adapt": False,
         "polyphony": 6,
         "start": 1.0,
         "end": 2.5,

@@ -35,13 +35,13 @@ def spectrogram(S):
 def test_most_of_a_smooth_gain_is_found(db):
     """In two rounds; what is loud in no frame, and what other notes can explain as well, keeps some of it."""
     inside = (FREQS > 60) & (FREQS < 4000)
-    gain = estimate_gain(tilt(db)[:, None] * music(), PIANO.W, FREQS)
+    gain = estimate_gain(tilt(db)[:, None] * music(), PIANO.W, FREQS, PIANO.pitches)
     left, all_of_it = (np.std(20 * np.log10(g)[inside]) for g in (gain / tilt(db), tilt(db)))
     assert left < 0.6 * all_of_it
 
 
 def test_the_same_recording_needs_none():
-    gain = estimate_gain(music(), PIANO.W, FREQS)
+    gain = estimate_gain(music(), PIANO.W, FREQS, PIANO.pitches)
     assert np.ptp(20 * np.log10(gain)) < 1.0
 
 
@@ -54,32 +54,49 @@ def test_it_lowers_the_divergence():
         W = W.astype(np.float32)
         return beta_divergence(V, W @ activations(V, W).H + 1e-9, beta=1)
 
-    assert divergence(equalized(PIANO.W, estimate_gain(V, PIANO.W, FREQS))) < 0.5 * divergence(PIANO.W)
+    assert divergence(equalized(PIANO.W, estimate_gain(V, PIANO.W, FREQS, PIANO.pitches))) < 0.5 * divergence(PIANO.W)
 
 
 def test_a_missing_note_is_not_explained_away():
     """A gain that follows single partials could turn one note into another; a smooth one cannot."""
-    lone = PIANO.W[:, PIANO.pitches == 60.0]
-    gain = estimate_gain(np.repeat(lone, 20, axis=1), PIANO.W[:, PIANO.pitches == 61.0], FREQS)
+    few = [PIANO.W[:, np.isin(PIANO.pitches, np.arange(30, 90, 3) + above)] for above in (0, 1)]
+    gain = estimate_gain(np.repeat(few[0], 5, axis=1), few[1], FREQS, np.repeat(np.arange(20.0), 3))
     assert np.abs(np.diff(20 * np.log10(gain))).max() < 6  # dB from bin to bin; the templates themselves: 20 and more
+
+
+@pytest.mark.parametrize(("n_pitches", "share"), [(1, 0.01), (4, 0.4), (30, 0.9)])
+def test_few_pitches_have_little_say(n_pitches, share):
+    rng = np.random.default_rng(0)
+    W = PIANO.W[:, np.isin(PIANO.pitches, np.linspace(40, 80, n_pitches).round())]
+    V = tilt(12.0)[:, None] * (W @ rng.gamma(1.0, size=(W.shape[1], 200)))
+    pitches = np.repeat(np.arange(float(n_pitches)), 3)
+    gain = 20 * np.log10(estimate_gain(V, W, FREQS, pitches))
+    inside = (FREQS > 100) & (FREQS < 2000)
+    slope = np.polyfit(np.log2(FREQS[inside]), gain[inside], 1)[0]
+    whole = -12.0 / np.log2(FREQS[-1] / FREQS[0])
+    assert (slope / whole < share) if n_pitches < 30 else (slope / whole > 0.5)
 
 
 @pytest.mark.parametrize("scale", [1e-6, 1e6])
 def test_loudness_does_not_matter(scale):
     V = tilt(6.0)[:, None].astype(np.float32) * music(100)
     np.testing.assert_allclose(
-        estimate_gain(V * np.float32(scale), PIANO.W, FREQS), estimate_gain(V, PIANO.W, FREQS), rtol=1e-3
+        estimate_gain(V * np.float32(scale), PIANO.W, FREQS, PIANO.pitches),
+        estimate_gain(V, PIANO.W, FREQS, PIANO.pitches),
+        rtol=1e-3,
     )
 
 
 def test_silence_and_nothing_at_all():
     for n_frames in (0, 1, 10):
-        assert (estimate_gain(np.zeros((len(FREQS), n_frames), np.float32), PIANO.W, FREQS) == 1).all()
+        assert (estimate_gain(np.zeros((len(FREQS), n_frames), np.float32), PIANO.W, FREQS, PIANO.pitches) == 1).all()
 
 
 def test_linear_bins_from_zero_hertz():
     rng = np.random.default_rng(0)
-    gain = estimate_gain(rng.random((257, 30)), rng.dirichlet(np.ones(257), 5).T, np.linspace(0, 8000, 257))
+    gain = estimate_gain(
+        rng.random((257, 30)), rng.dirichlet(np.ones(257), 5).T, np.linspace(0, 8000, 257), np.arange(5.0)
+    )
     assert np.isfinite(gain).all()
 
 

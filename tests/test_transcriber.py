@@ -26,8 +26,12 @@ def scale():
 
 
 def test_a_transcriber_of_ones_own(scale, formula):
-    mine = Transcriber(formula.settings, Factorization(formula), HMMTracker())
-    assert_same_notes(mine(scale, sr=SR), transcribe(scale, sr=SR, dictionary=formula))
+    plain = Transcriber(formula.settings, Factorization(formula), HMMTracker())
+    options = {"tuning": 0.0, "equalizer": False, "adapt": False}
+    assert_same_notes(plain(scale, sr=SR), transcribe(scale, sr=SR, dictionary=formula, **options))
+    front_end = Factorization(formula, tuning="auto", equalizer="auto")
+    fitted = Transcriber(formula.settings, front_end, HMMTracker(), adapt=True)
+    assert_same_notes(fitted(scale, sr=SR), transcribe(scale, sr=SR, dictionary=formula))
     raw = Transcriber(formula.settings, Factorization(formula, beta=2.0), Threshold())(scale, sr=SR)
     assert (raw.info["beta"], raw.info["tracker"]) == (2.0, "Threshold")
 

@@ -8,6 +8,7 @@ import typer
 from nmfamt.cli.console import progress_bar, reporting, say
 from nmfamt.cli.files import check_target, format_of
 from nmfamt.cli.options import (
+    Adapt,
     Debug,
     Device,
     DeviceName,
@@ -42,6 +43,7 @@ def activation(
     fmax: Fmax = None,
     tuning: Tuning = "auto",
     equalizer: Equalizer = True,
+    adapt: Adapt = True,
     start: Start = 0.0,
     end: End = None,
     overwrite: Overwrite = False,
@@ -64,6 +66,7 @@ def activation(
                 fmax=fmax,
                 tuning=tuning,
                 equalizer=equalizer,
+                adapt=adapt,
                 start=start,
                 end=end,
                 progress=lambda part: show(source.name, part),

@@ -11,6 +11,7 @@ from nmfamt.exceptions import NmfamtError
 from nmfamt.methods import METHODS
 
 __all__ = [
+    "Adapt",
     "Debug",
     "Device",
     "DeviceName",
@@ -129,6 +130,10 @@ def _method(name: str) -> str:
 
 _SECONDS = number(0, 1e9, "a number of seconds, 0 or more")
 
+Adapt = Annotated[
+    bool,
+    typer.Option("--adapt/--no-adapt", help="Adapt the dictionary to the recording by what is found at its beginning."),
+]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 Device = Annotated[DeviceName, typer.Option(help="Where to compute.")]
 DictionaryNames = Annotated[

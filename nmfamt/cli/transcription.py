@@ -12,6 +12,7 @@ from nmfamt.cli.console import Failure, fail, progress_bar, reporting, say
 from nmfamt.cli.files import Job, find_recordings, plan
 from nmfamt.cli.jobs import Outcome, attempt, in_processes
 from nmfamt.cli.options import (
+    Adapt,
     Debug,
     Device,
     DeviceName,
@@ -71,6 +72,7 @@ def transcribe(
     fmax: Fmax = None,
     tuning: Tuning = "auto",
     equalizer: Equalizer = True,
+    adapt: Adapt = True,
     polyphony: Polyphony = None,
     start: Start = 0.0,
     end: End = None,
@@ -112,6 +114,7 @@ def transcribe(
             fmax=fmax,
             tuning=tuning,
             equalizer=equalizer,
+            adapt=adapt,
             polyphony=polyphony,
             start=start,
             end=end,

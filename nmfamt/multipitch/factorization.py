@@ -161,7 +161,9 @@ class Factorization:
         freqs = self.dictionary.settings.freqs
         held = freqs <= survey.sample.bandwidth
         gain = np.ones(len(freqs))
-        gain[held] = estimate_gain(survey.thinned(N_FRAMES)[held], self._templates[held], freqs[held])
+        gain[held] = estimate_gain(
+            survey.thinned(N_FRAMES)[held], self.templates[held], freqs[held], self.dictionary.pitches
+        )
         return gain
 
     def __call__(self, spectrogram: Spectrogram, *, level: float | None = None) -> PitchActivation:
@@ -280,7 +282,7 @@ class Factorization:
         # A recording at a low rate says nothing about the bins above its band: they are left out, not silent.
         held = like.freqs <= like.bandwidth
         frames = xp.ascontiguousarray((S if held.all() else S[held]).T)
-        W = xp.asarray(self._templates[:, rows.order], dtype=S.dtype)
+        W = xp.asarray(self.templates[:, rows.order], dtype=S.dtype)
         W = W if held.all() else W[held]
         H = self._fit(frames.T, W, rows.labels).T
         attack = xp.asarray((self.dictionary.stages == "attack")[rows.order], dtype=H.dtype)
@@ -294,8 +296,8 @@ class Factorization:
         }
 
     @cached_property
-    def _templates(self) -> FloatArray:
-        """The templates of the dictionary where the recording has them."""
+    def templates(self) -> FloatArray:
+        """The templates of the dictionary as they are in the recording: tuned and equalized."""
         W = self.dictionary.W
         if self._cents:
             W = shift_templates(W, self.dictionary.settings.freqs, self._cents / 100)
@@ -341,7 +343,8 @@ class Factorization:
         return {
             "front_end": "Factorization",
             "dictionary": self.dictionary.name,
-            "dictionary_hash": self.dictionary.hash,
+            "dictionary_hash": self.dictionary.info.get("adapted_from_hash", self.dictionary.hash),
+            "n_notes_adapted_to": self.dictionary.info.get("n_notes_adapted_to"),
             "beta": self.beta,
             "solver": self.solver,
             "tol": self.tol,

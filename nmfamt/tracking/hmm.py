@@ -115,7 +115,8 @@ class HMMTracker:
         """Trace the notes of a stream of activations; yields them every `CHUNK_FRAMES` frames.
 
         A decision looks at `CONTEXT_FRAMES` before the onset and `LONGEST_FRAMES` after it, and does not depend on how
-        the stream was cut.
+        the stream was cut. Of other notes it knows those that begin with its own `CHUNK_FRAMES`, counted from the
+        beginning of the stream, and within `NEIGHBOUR_FRAMES` of them.
         """
         model = self.model or default_model()
         model.check()
