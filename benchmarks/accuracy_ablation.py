@@ -49,7 +49,7 @@ def padded(polynomial: Polynomial, names: tuple[str, ...]) -> Polynomial:
     )
 
 
-def without_products(polynomial: Polynomial) -> Polynomial:
+def constant(polynomial: Polynomial) -> Polynomial:
     """Return the mean of a polynomial, whatever the features."""
     flat = replace(polynomial, interacting=(), products=np.zeros((0, 0, 1)))
     return replace(flat, weights=np.zeros_like(polynomial.weights))
@@ -62,12 +62,14 @@ def systems(dictionary: Dictionary) -> dict[str, System]:
     front_end = nmfamt.Factorization(dictionary, tuning="auto", equalizer="auto")
     tracker = nmfamt.HMMTracker()
 
-    def system(front_end: nmfamt.Factorization, tracker: nmfamt.HMMTracker) -> System:
-        return nmfamt.Transcriber(dictionary.settings, front_end, tracker)
+    def system(front_end: nmfamt.Factorization, tracker: nmfamt.HMMTracker, adapt: bool = True) -> System:
+        return nmfamt.Transcriber(dictionary.settings, front_end, tracker, adapt=adapt)
 
     return {
         "the default": system(front_end, tracker),
+        "without adaptation to the recording": system(front_end, tracker, adapt=False),
         "without the equalizer": system(replace(front_end, equalizer=None), tracker),
+        "without either of these": system(replace(front_end, equalizer=None), tracker, adapt=False),
         "without tuning": system(replace(front_end, tuning=0.0), tracker),
         "without shares of unused templates": system(replace(front_end, fading=0), tracker),
         "without the second look at onsets": system(
@@ -80,9 +82,9 @@ def systems(dictionary: Dictionary) -> dict[str, System]:
                 model=replace(model, release_in_context=context.release_in_context, persistence=context.persistence),
             ),
         ),
-        "without either": system(front_end, replace(tracker, model=context)),
+        "without both second looks": system(front_end, replace(tracker, model=context)),
         "without the correction in time": system(
-            front_end, replace(tracker, model=replace(model, timing=without_products(model.timing)))
+            front_end, replace(tracker, model=replace(model, timing=constant(model.timing)))
         ),
         "without the delay of the action": system(front_end, replace(tracker, action_delay=0.0)),
     }

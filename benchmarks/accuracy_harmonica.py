@@ -42,7 +42,7 @@ def song(path: Path) -> str:
 def transcriber(dictionary: Dictionary) -> nmfamt.Transcriber:
     """Return the default method with times of the sound."""
     front_end = nmfamt.Factorization(dictionary, tuning="auto", equalizer="auto")
-    return nmfamt.Transcriber(dictionary.settings, front_end, nmfamt.HMMTracker(action_delay=0.0))
+    return nmfamt.Transcriber(dictionary.settings, front_end, nmfamt.HMMTracker(action_delay=0.0), adapt=True)
 
 
 def main() -> None:

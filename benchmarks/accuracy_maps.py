@@ -59,7 +59,7 @@ def systems(dictionary: Dictionary) -> dict[str, System]:
     sound_times = nmfamt.HMMTracker(action_delay=0.0)
     return {
         "nmf": partial(nmfamt.transcribe, dictionary=dictionary),
-        "nmf, times of the sound": nmfamt.Transcriber(dictionary.settings, front_end, sound_times),
+        "nmf, times of the sound": nmfamt.Transcriber(dictionary.settings, front_end, sound_times, adapt=True),
         "threshold-nmf": partial(nmfamt.transcribe, dictionary=dictionary, method="threshold-nmf"),
     }
 

@@ -40,7 +40,7 @@ from nmfamt.survey import Survey
 from nmfamt.tracking import HMMTracker
 from nmfamt.tuning import shift_templates
 
-__all__ = ["adapt_dictionary", "adapt_to_itself", "transfer_timbre"]
+__all__ = ["adapt_dictionary", "adapt_to_itself", "can_be_adapted", "transfer_timbre"]
 
 Path = str | os.PathLike[str]
 
@@ -293,19 +293,38 @@ def _by_pitch(dictionary: Dictionary, n_components: int) -> tuple[NDArray[np.flo
     return dictionary.pitches[order][::n_components].astype(np.float64), W.transpose(1, 0, 2).copy()
 
 
-def _n_components(dictionary: Dictionary) -> int:
-    """Return how many templates every pitch has."""
+def can_be_adapted(dictionary: Dictionary) -> bool:
+    """Whether a dictionary has one instrument, and for every pitch an attack and the same number of other templates.
+
+    Examples
+    --------
+    >>> from nmfamt.dictionary_mixing import average_columns
+    >>> can_be_adapted(load_dictionary("piano")), can_be_adapted(average_columns(load_dictionary("piano")))
+    (True, False)
+    """
+    return _obstacle(dictionary) is None
+
+
+def _obstacle(dictionary: Dictionary) -> str | None:
+    """Return why a dictionary cannot be adapted."""
     if len(set(dictionary.instruments.tolist())) > 1:
-        raise NmfamtError(f"Dictionary {dictionary.name!r} has several instruments: adapt one of them at a time.")
+        return "has several instruments: adapt one of them at a time"
     pitches, counts = np.unique(dictionary.pitches, return_counts=True)
     if (counts != counts[0]).any():
         odd = pitch_to_name(float(pitches[counts != counts[0]][0]))
-        raise NmfamtError(f"Dictionary {dictionary.name!r} has another number of templates at {odd} than elsewhere.")
+        return f"has another number of templates at {odd} than elsewhere"
     if counts[0] < 2:
-        raise NmfamtError(
-            f"Dictionary {dictionary.name!r} has one template for a pitch: an attack and more are needed."
-        )
-    return int(counts[0])
+        return "has one template for a pitch: an attack and more are needed"
+    if (dictionary.stages == "attack").sum() != len(pitches):
+        return "has not one attack for every pitch"
+    return None
+
+
+def _n_components(dictionary: Dictionary) -> int:
+    """Return how many templates every pitch has."""
+    if obstacle := _obstacle(dictionary):
+        raise NmfamtError(f"Dictionary {dictionary.name!r} {obstacle}.")
+    return len(dictionary.pitches) // len(dictionary.rows)
 
 
 def _spectrogram(path: Path, start: Dictionary) -> Spectrogram:

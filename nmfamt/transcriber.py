@@ -12,11 +12,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeGuard, runtime_checkable
 
-import numpy as np
-
 from nmfamt import __version__
 from nmfamt.activation import PitchActivation
-from nmfamt.adaptation import adapt_to_itself
+from nmfamt.adaptation import adapt_to_itself, can_be_adapted
 from nmfamt.array_namespace import check_device
 from nmfamt.multipitch import Factorization
 from nmfamt.notes import Notes
@@ -163,17 +161,16 @@ class Transcriber:
         survey = Survey.of(first)
         front_end = self.front_end.fitted(survey) if isinstance(self.front_end, Fittable) else self.front_end
         if self.adapt and _adapts(front_end) and isinstance(self.tracker, HMMTracker):
-            front_end = adapt_to_itself(front_end, survey.excerpt, self.tracker)
-            front_end = replace(front_end, equalizer="auto").fitted(survey)
+            adapted = adapt_to_itself(front_end, survey.excerpt, self.tracker)
+            if adapted is not front_end and front_end.equalizer is not None:
+                adapted = replace(adapted, equalizer="auto").fitted(survey)
+            front_end = adapted
         return front_end, front_end.blocks(second, level=survey.level)
 
 
 def _adapts(front_end: FrontEnd) -> TypeGuard[Factorization]:
-    """Whether a front end has a dictionary of one instrument, with as many templates for every pitch."""
-    if not isinstance(front_end, Factorization) or len(set(front_end.dictionary.instruments.tolist())) > 1:
-        return False
-    counts = np.unique(front_end.dictionary.pitches, return_counts=True)[1]
-    return bool(counts[0] > 1 and (counts == counts[0]).all())
+    """Whether a front end has a dictionary that can be adapted."""
+    return isinstance(front_end, Factorization) and can_be_adapted(front_end.dictionary)
 
 
 def _parts(progress: Progress | None, border: float) -> tuple[Progress | None, Progress | None]:

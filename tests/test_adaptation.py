@@ -9,7 +9,7 @@ from conftest import PITCHES, SR, perform
 
 from nmfamt import Factorization, HMMTracker, adapt_dictionary, evaluate, load_dictionary, transcribe
 from nmfamt.adaptation import adapt_to_itself, transfer_timbre
-from nmfamt.dictionary_mixing import average_columns, combine_dictionaries
+from nmfamt.dictionary_mixing import add_brighter, average_columns, combine_dictionaries
 from nmfamt.equalization import equalized
 from nmfamt.exceptions import NmfamtError
 from nmfamt.notes import Notes
@@ -225,5 +225,7 @@ def test_dictionaries_that_cannot_be_adapted():
         transfer_timbre(duo, PIANO)
     with pytest.raises(NmfamtError, match="has one template for a pitch"):
         transfer_timbre(average_columns(PIANO), PIANO)
+    with pytest.raises(NmfamtError, match="has not one attack"):
+        transfer_timbre(add_brighter(PIANO), PIANO)
     with pytest.raises(NmfamtError, match="another number of templates at C4"):
         transfer_timbre(PIANO.select(np.arange(len(PIANO.pitches)) != np.argmax(PIANO.pitches == 60)), PIANO)
