@@ -12,10 +12,12 @@ import re
 import sys
 
 import accuracy_ablation
+import accuracy_adaptation
 import accuracy_confidence
 import accuracy_examples
 import accuracy_harmonica
 import accuracy_maps
+import accuracy_orchestral
 import accuracy_robustness
 import bench_end_to_end
 import bench_nmf
@@ -27,6 +29,8 @@ TABLES = {
     "accuracy_maps": accuracy_maps.table,
     "accuracy_examples": accuracy_examples.table,
     "accuracy_harmonica": accuracy_harmonica.table,
+    "accuracy_adaptation": accuracy_adaptation.table,
+    "accuracy_orchestral": accuracy_orchestral.table,
     "accuracy_ablation": accuracy_ablation.table,
     "accuracy_robustness": accuracy_robustness.table,
     "accuracy_confidence": accuracy_confidence.table,

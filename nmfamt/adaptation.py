@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nmfamt import audio
+from nmfamt.alignment import align_notes
 from nmfamt.dictionary import Dictionary, load_dictionary
 from nmfamt.equalization import N_FRAMES, equalized, estimate_gain
 from nmfamt.exceptions import NmfamtError
@@ -46,7 +47,7 @@ Path = str | os.PathLike[str]
 
 # Each in turn: over how many octaves ratios are smoothed, what is added to both sums (templates have unit sums), and
 # over how many semitones gains reach that go along with the partials; none where they hold for all pitches. Chosen by
-# how well notes of five pianos are predicted that were left out (`benchmarks/results/trials.md`).
+# the onset F1 on three sampled pianos, dry and in a room (`benchmarks/results/trials.md`).
 _GAINS = ((0.25, 0.0, None), (0.0, 0.003, None), (0.0, 0.003, 6.0), (0.0, 0.001, 2.0))
 _LEAST_WEIGHT = 0.02  # of a note whose gains count for another pitch
 _MUSIC_PRIOR = 0.3  # weight of the dictionary where templates are learned from labelled music
@@ -66,6 +67,7 @@ def adapt_dictionary(
     music: Path | Spectrogram | None = None,
     labels: Path | Notes | None = None,
     until: float | None = None,
+    align: bool = False,
     name: str | None = None,
     pitch_from: str = "name",
 ) -> Dictionary:
@@ -84,6 +86,8 @@ def adapt_dictionary(
         The notes that are played in it: a MIDI, CSV, JSON or TSV file.
     until : float, optional
         Up to when `labels` say everything, in seconds; by default to the end.
+    align : bool
+        Whether `labels` are a score that is first brought into time with the recording (`nmfamt.alignment`).
     name : str, optional
         Of the result and its instrument; by default that of `dictionary`, adapted.
     pitch_from : {"name", "audio"}
@@ -92,8 +96,9 @@ def adapt_dictionary(
     Returns
     -------
     Dictionary
-        Over the range of `dictionary` and of what was recorded. Its latency is that of the notes; ``info`` says what
-        it was adapted from and to.
+        Over the range of `dictionary` and of what was recorded. Its latency is that of the notes; from labelled music
+        it is such that the default tracker finds onsets where the labels have them. ``info`` says what it was adapted
+        from and to.
 
     Raises
     ------
@@ -109,6 +114,10 @@ def adapt_dictionary(
         raise NmfamtError("Give either isolated notes to adapt to, or music=, a recording.")
     if music is None and (labels is not None or until is not None):
         raise NmfamtError("labels and until belong to music: isolated notes have their pitches in their names.")
+    if align and until is not None:
+        raise NmfamtError(f"until={until} cannot be used with align: a score is aligned as a whole.")
+    if labels is None and align:
+        raise NmfamtError("align needs labels: give the score.")
     if labels is None and until is not None:
         raise NmfamtError(f"until={until} says how far labels reach, but there are none: give labels.")
     start = dictionary if isinstance(dictionary, Dictionary) else load_dictionary(dictionary)
@@ -132,9 +141,14 @@ def adapt_dictionary(
             info |= {"learned_from": "a recording", "latency": start.latency}
         else:
             equal = _equalized(start, spectrogram)
-            learned = _learned_from(spectrogram, labels, until, equal)
+            played = labels if isinstance(labels, Notes) else Notes.read(labels)
+            if align:
+                played = align_notes(played, Factorization(equal)(spectrogram))
+            learned = _learned_from(spectrogram, played, until, equal)
             adapted = transfer_timbre(equal, learned)
-            info |= {"learned_from": "labelled music", "latency": learned.latency, "n_pitches": len(learned.rows)}
+            # The delay of the sound after what labels record is in what was measured; the tracker takes it off again.
+            latency = learned.latency - HMMTracker.action_delay
+            info |= {"learned_from": "labelled music", "latency": latency, "n_pitches": len(learned.rows)}
     return replace(adapted, instruments=np.full(len(adapted.pitches), name), info=info)
 
 

@@ -42,6 +42,9 @@ def adapt(
             help="Up to when the --labels are complete and right.",
         ),
     ] = None,
+    align: Annotated[
+        bool, typer.Option("--align", help="The --labels are a score: bring it into time with the recording first.")
+    ] = False,
     overwrite: Overwrite = False,
     debug: Debug = False,
 ) -> None:
@@ -52,6 +55,8 @@ def adapt(
         raise typer.BadParameter("--labels are the notes of a --music: name the recording.")
     if until is not None and labels is None:
         raise typer.BadParameter("--until says how far --labels reach: give them, too.")
+    if align and (labels is None or until is not None):
+        raise typer.BadParameter("--align is for --labels that are a score of all of the recording, without --until.")
     with reporting(debug):
         from nmfamt.adaptation import adapt_dictionary
 
@@ -63,6 +68,7 @@ def adapt(
                 music=music,
                 labels=labels,
                 until=until,
+                align=align,
                 name=output.stem if name is None else name,
                 pitch_from=pitch_from.value,
             )
