@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from nmfamt import audio
 from nmfamt.alignment import align_notes
 from nmfamt.dictionary import Dictionary, load_dictionary
-from nmfamt.equalization import N_FRAMES, equalized, estimate_gain
+from nmfamt.equalization import N_FRAMES, equalized, estimate_gain, in_octaves
 from nmfamt.exceptions import NmfamtError
 from nmfamt.isolated_notes import NoteSources
 from nmfamt.learning import fill_pitches, learn_dictionary
@@ -97,8 +97,8 @@ def adapt_dictionary(
     -------
     Dictionary
         Over the range of `dictionary` and of what was recorded. Its latency is that of the notes; from labelled music
-        it is such that the default tracker finds onsets where the labels have them. ``info`` says what it was adapted
-        from and to.
+        it is such that the default tracker finds onsets where the labels have them; from an aligned score, or a
+        recording alone, it is that of `dictionary`. ``info`` says what it was adapted from and to.
 
     Raises
     ------
@@ -146,8 +146,9 @@ def adapt_dictionary(
                 played = align_notes(played, Factorization(equal)(spectrogram))
             learned = _learned_from(spectrogram, played, until, equal)
             adapted = transfer_timbre(equal, learned)
-            # The delay of the sound after what labels record is in what was measured; the tracker takes it off again.
-            latency = learned.latency - HMMTracker.action_delay
+            # Labels record actions, so that what was measured holds the delay of the sound; the tracker takes that off
+            # again. An aligned score says nothing about it: it was brought where the dictionary finds onsets.
+            latency = start.latency if align else learned.latency - HMMTracker.action_delay
             info |= {"learned_from": "labelled music", "latency": latency, "n_pitches": len(learned.rows)}
     return replace(adapted, instruments=np.full(len(adapted.pitches), name), info=info)
 
@@ -276,7 +277,7 @@ def _partial_gains(
     reach: float,
 ) -> FloatArray:
     """Return gains for every pitch: those of the notes near it, moved with their partials."""
-    octaves = np.log2(np.maximum(freqs, freqs[freqs > 0].min() / 2))
+    octaves = in_octaves(freqs)
     gains = np.ones((len(pitches), *recorded.shape[1:]))
     for i, pitch in enumerate(pitches.tolist()):
         weights = np.exp(-np.abs(pitch - known_pitches) / reach)
@@ -296,7 +297,7 @@ def _smoothing(freqs: NDArray[np.float64], octaves: float) -> FloatArray | None:
     """Return a matrix that smooths along the logarithmic frequency axis with a Gaussian window, if it is to."""
     if not octaves:
         return None
-    places = np.log2(np.maximum(freqs, freqs[freqs > 0].min() / 2))
+    places = in_octaves(freqs)
     return np.asarray(np.exp(-0.5 * ((places[:, None] - places) / octaves) ** 2))
 
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from nmfamt.nmf import activations
 
-__all__ = ["N_FRAMES", "equalized", "estimate_gain", "gain_in_db"]
+__all__ = ["N_FRAMES", "equalized", "estimate_gain", "gain_in_db", "in_octaves"]
 
 FloatArray = NDArray[np.floating[Any]]
 
@@ -123,9 +123,20 @@ def gain_in_db(gain: NDArray[np.float64], freqs: NDArray[np.float64], power: flo
     return {f"{octave:g}": round(float(level), 1) for octave, level in zip(octaves, shown - shown.mean(), strict=True)}
 
 
+def in_octaves(freqs: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return frequencies in octaves above 1 Hz; a bin at 0 Hz lies an octave below the first of the others.
+
+    Examples
+    --------
+    >>> in_octaves(np.array([0.0, 64.0, 128.0]))
+    array([5., 6., 7.])
+    """
+    return np.asarray(np.log2(np.maximum(freqs, freqs[freqs > 0].min() / 2)))
+
+
 def _smoothing(freqs: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the matrix that smooths along the logarithmic frequency axis with a Hann window."""
-    octaves = np.log2(np.maximum(freqs, freqs[freqs > 0].min() / 2))
+    octaves = in_octaves(freqs)
     distance = np.abs(octaves[:, None] - octaves) / (_WIDTH / 2)
     window = np.where(distance < 1, 0.5 + 0.5 * np.cos(np.pi * np.minimum(distance, 1)), 0.0)
     return np.asarray(window / window.sum(axis=1, keepdims=True))

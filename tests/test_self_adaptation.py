@@ -99,3 +99,13 @@ def test_a_dictionary_with_two_attacks_for_a_pitch_is_left_alone(piece):
     organ = add_brighter(load_dictionary("organ"))
     assert not can_be_adapted(organ)
     assert transcribe(y, sr=SR, dictionary=organ).info["n_notes_adapted_to"] is None
+
+
+def test_an_aligned_score_teaches_no_latency(piece):
+    """It was brought to where the dictionary finds onsets; the delay of an action is not in it, and not taken off."""
+    notes, y = piece
+    score = Notes(1.1 * notes.intervals, notes.pitches)
+    adapted = adapt_dictionary("organ", music=spectrogram(y), labels=score, align=True)
+    assert adapted.latency == load_dictionary("organ").latency
+    before, after = (transcribe(y, sr=SR, dictionary=dictionary, adapt=False) for dictionary in ("organ", adapted))
+    assert abs(evaluate(notes, after).onset_bias - evaluate(notes, before).onset_bias) < 0.01
