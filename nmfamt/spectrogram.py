@@ -14,8 +14,8 @@ The default settings are `nmfamt.log_frequency.LogFrequency`; the librosa transf
 """
 
 import operator
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -124,6 +124,35 @@ class Spectrogram:
     def n_frames(self) -> int:
         """Number of frames."""
         return len(self.times)
+
+    def frames(self, first: int, last: int) -> "Spectrogram":
+        """Return the frames `first` to `last` (excluded).
+
+        Examples
+        --------
+        >>> from nmfamt import LogFrequency
+        >>> LogFrequency()([0.0] * 8000, sr=16000).frames(20, 30).times[[0, -1]]
+        array([0.2 , 0.29])
+        """
+        return replace(self, S=self.S[:, first:last], times=self.times[first:last])
+
+    @classmethod
+    def concatenate(cls, parts: "Sequence[Spectrogram]") -> "Spectrogram":
+        """Return consecutive parts of one spectrogram, at least one, as one.
+
+        Examples
+        --------
+        >>> from nmfamt import LogFrequency
+        >>> whole = LogFrequency()([0.0] * 8000, sr=16000)
+        >>> Spectrogram.concatenate([whole.frames(0, 20), whole.frames(20, 51)]).n_frames
+        51
+        """
+        first = parts[0]
+        return replace(
+            first,
+            S=namespace(first.S).concatenate([part.S for part in parts], axis=1),
+            times=np.concatenate([part.times for part in parts]),
+        )
 
     def level(self, quantile: float = 0.95) -> float:
         """Return the level of the recording; see `measure_level`."""
@@ -247,14 +276,8 @@ def whole(settings: Settings, y: ArrayLike, *, sr: float) -> Spectrogram:
         if not on_host:
             raise NmfamtError(f"Audio on a GPU cannot be resampled from {sr:g} Hz: give it at {settings.sr} Hz.")
         checked = audio.resample(checked, sr=round(sr), target=settings.sr)
-    parts = list(settings.blocks([checked]))
-    return Spectrogram(
-        namespace(parts[0].S).concatenate([part.S for part in parts], axis=1),
-        settings.freqs,
-        np.concatenate([part.times for part in parts]),
-        settings,
-        bandwidth=bandwidth(sr, settings.sr),
-    )
+    found = Spectrogram.concatenate(list(settings.blocks([checked])))
+    return replace(found, bandwidth=bandwidth(sr, settings.sr))
 
 
 def bandwidth(sr: float, target: float) -> float:

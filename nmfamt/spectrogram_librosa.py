@@ -40,7 +40,7 @@ FloatArray = NDArray[np.floating[Any]]
 
 @dataclass(frozen=True)
 class STFT:
-    """Settings of a linear-frequency spectrogram with one Hann window.
+    """Settings of a linear-frequency spectrogram with one window for all frequencies.
 
     Parameters
     ----------
@@ -49,11 +49,15 @@ class STFT:
     hop_length : int
         Samples between frames.
     n_fft : int
-        Length of the window in samples; bins lie ``sr / n_fft`` Hz apart.
+        Length of the Fourier transform in samples; bins lie ``sr / n_fft`` Hz apart.
     power : float
         Exponent of the magnitudes; 1 keeps them, smaller values compress them.
     dtype : {"float32", "float64"}
         Precision of the result.
+    win_length : int, optional
+        Length of the window in samples, padded with zeros to `n_fft`; by default `n_fft`.
+    window : str
+        Shape of the window, a name that `scipy.signal.get_window` knows, such as ``"hamming"``.
 
     Examples
     --------
@@ -68,11 +72,19 @@ class STFT:
     n_fft: int = 4096
     power: float = 0.7
     dtype: str = "float32"
+    win_length: int | None = None
+    window: str = "hann"
 
     def __post_init__(self) -> None:
-        check_settings(self, counts=("n_fft",))
+        check_settings(self, counts=("n_fft",) if self.win_length is None else ("n_fft", "win_length"))
         if self.n_fft < 2:
             raise NmfamtError(f"n_fft={self.n_fft} leaves no bin above 0 Hz: take 2 or more, such as 4096.")
+        if self.win_length is not None and self.win_length > self.n_fft:
+            raise NmfamtError(
+                f"win_length={self.win_length} is longer than n_fft={self.n_fft}: take n_fft="
+                f"{1 << (self.win_length - 1).bit_length()}."
+            )
+        _check_window(self.window)
 
     @property
     def freqs(self) -> NDArray[np.float64]:
@@ -87,7 +99,8 @@ class STFT:
         """Compute the spectrogram of a stream of audio that is already at `sr`; see `stream`."""
 
         def compute(y: FloatArray, n_frames: int) -> FloatArray:
-            return compress(_magnitudes(y, self, n_frames)[1:], self.power)
+            magnitudes = _magnitudes(y, self, n_frames, win_length=self.win_length, window=self.window)
+            return compress(magnitudes[1:], self.power)
 
         return stream(blocks, compute, settings=self, context=self.n_fft // 2)
 
@@ -170,12 +183,32 @@ class Mel:
         return {"class": "Mel", **asdict(self)}
 
 
-def _magnitudes(y: FloatArray, settings: STFT | Mel, n_frames: int) -> FloatArray:
+def _check_window(window: str) -> None:
+    if window in ("hann", "hamming", "blackman"):
+        return  # without the import, which takes longer than most spectrograms
+    from scipy.signal import get_window
+
+    try:
+        get_window(window, 8)
+    except (TypeError, ValueError):
+        raise NmfamtError(f"window={window!r} is no window that scipy knows by its name, such as 'hann'.") from None
+
+
+def _magnitudes(
+    y: FloatArray, settings: STFT | Mel, n_frames: int, *, win_length: int | None = None, window: str = "hann"
+) -> FloatArray:
     """Return the magnitudes of frames centred on ``y[n_fft // 2 + t * hop_length]``."""
     import librosa
 
     y = y.astype(settings.dtype, copy=False)
-    spectra = librosa.stft(y, n_fft=settings.n_fft, hop_length=settings.hop_length, center=False)
+    spectra = librosa.stft(
+        y,
+        n_fft=settings.n_fft,
+        hop_length=settings.hop_length,
+        win_length=win_length,
+        window=window,
+        center=False,
+    )
     return np.asarray(np.abs(spectra[:, :n_frames]))
 
 

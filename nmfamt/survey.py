@@ -138,8 +138,7 @@ class _Sample:
         """Return the beginning of what sounds."""
         if not self.beginning:
             return self.sounding()
-        S = np.concatenate([part.S for part in self.beginning], axis=1)
-        return replace(self.beginning[0], S=S, times=np.concatenate([part.times for part in self.beginning]))
+        return Spectrogram.concatenate(self.beginning)
 
     def sounding(self) -> Spectrogram:
         """Return the frames that are no silence beside the loudest."""

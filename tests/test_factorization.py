@@ -3,13 +3,12 @@
 import numpy as np
 import pytest
 
-from nmfamt.activation import PitchActivation
+from nmfamt.activation import N_PARTIALS, PitchActivation
 from nmfamt.dictionary import Dictionary
 from nmfamt.dictionary_mixing import combine_dictionaries
 from nmfamt.exceptions import NmfamtError
 from nmfamt.log_frequency import LogFrequency
 from nmfamt.multipitch import Factorization
-from nmfamt.multipitch.factorization import N_PARTIALS
 from nmfamt.nmf import activations, beta_divergence
 from nmfamt.pitch import pitch_to_hz
 from nmfamt.spectrogram import CHUNK_FRAMES, Spectrogram

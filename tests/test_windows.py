@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from synthetic import cut, random_activation
 
-from nmfamt.tracking.windows import windows
+from nmfamt.windows import windows
 
 N_FRAMES, BEFORE, AFTER = 20, 7, 12
 

@@ -29,11 +29,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nmfamt.activation import N_PARTIALS, PitchActivation
+from nmfamt.activation import PitchActivation
 from nmfamt.array_namespace import namespace, to_host
 from nmfamt.dictionary import Dictionary
 from nmfamt.equalization import N_FRAMES, equalized, estimate_gain, gain_in_db
 from nmfamt.exceptions import NmfamtError
+from nmfamt.multipitch.partials import strength_of_partials
 from nmfamt.nmf import GPU_CHUNK_FRAMES, activations, update_ratios
 from nmfamt.pitch import pitch_to_hz
 from nmfamt.spectrogram import Spectrogram
@@ -292,7 +293,7 @@ class Factorization:
             "values": to_host(add(dense, rows.starts)),
             "onsets": to_host(add(dense * attack, rows.starts)),
             "loss": to_host(deletion(frames, W.T, H, rows.starts, self.beta)),
-            **_partials(S, like.freqs, pitch_to_hz(rows.pitches + self._cents / 100)),
+            **strength_of_partials(S, like.freqs, pitch_to_hz(rows.pitches + self._cents / 100)),
         }
 
     @cached_property
@@ -396,19 +397,3 @@ class _Rows:
         """How many components have the pitch of each, in all instruments."""
         _, number, counts = np.unique(self.pitches[self.labels], return_inverse=True, return_counts=True)
         return np.asarray(counts[number])
-
-
-def _partials(S: Any, freqs: NDArray[np.float64], f0: NDArray[np.float64]) -> dict[str, FloatArray]:
-    """Return the spectrum at the first partials of the fundamentals `f0`; zero above the highest bin."""
-    xp = namespace(S)
-    found = {}
-    for k in range(1, N_PARTIALS + 1):
-        hz = k * f0
-        bins = np.clip(np.searchsorted(freqs, hz), 1, len(freqs) - 1)
-        bins -= hz - freqs[bins - 1] < freqs[bins] - hz
-        strength = S[bins]
-        for neighbour in (bins - 1, bins + 1):  # inharmonic and mistuned partials lie beside their bin
-            xp.maximum(strength, S[np.clip(neighbour, 0, len(freqs) - 1)], out=strength)
-        strength[hz > freqs[-1]] = 0
-        found[f"partial_{k}"] = to_host(strength)
-    return found

@@ -33,7 +33,7 @@ from nmfamt.tracking.instruments import assign_instruments, pool_instruments
 from nmfamt.tracking.levels import CONTEXT, Levels
 from nmfamt.tracking.offsets import LONGEST_FRAMES, find_ends, find_spans, follow_notes
 from nmfamt.tracking.onsets import judge_candidates
-from nmfamt.tracking.windows import windows
+from nmfamt.windows import windows
 
 __all__ = ["HMMTracker"]
 

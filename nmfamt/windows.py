@@ -1,21 +1,44 @@
-"""A stream of activations, seen through overlapping windows."""
+"""A stream of spectrograms or activations, seen through overlapping windows.
 
-from collections.abc import Iterable, Iterator
+Whatever looks at a frame's neighbours sees them here, and sees the same however the stream was cut.
+"""
 
-from nmfamt.activation import PitchActivation
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Protocol, Self, TypeVar
 
-__all__ = ["windows"]
+from numpy.typing import NDArray
+
+__all__ = ["Framed", "windows"]
 
 
-def windows(
-    activations: Iterable[PitchActivation], n_frames: int, *, before: int, after: int
-) -> Iterator[tuple[PitchActivation, int, int]]:
+class Framed(Protocol):
+    """What has frames, and can be cut and joined along them: `Spectrogram` and `PitchActivation`."""
+
+    @property
+    def times(self) -> NDArray[Any]:
+        """Frame centres in seconds."""
+        ...
+
+    def frames(self, first: int, last: int) -> Self:
+        """Return the frames `first` to `last` (excluded)."""
+        ...
+
+    @classmethod
+    def concatenate(cls, parts: Sequence[Any]) -> Self:
+        """Return consecutive parts as one."""
+        ...
+
+
+F = TypeVar("F", bound=Framed)
+
+
+def windows(stream: Iterable[F], n_frames: int, *, before: int, after: int) -> Iterator[tuple[F, int, int]]:
     """Cut a stream into windows of `n_frames` with context.
 
     Parameters
     ----------
-    activations : iterable of PitchActivation
-        Consecutive activations with the same rows, of any length.
+    stream : iterable of Spectrogram, or of PitchActivation
+        Consecutive parts of one recording, of any length.
     n_frames : int
         Frames of a window that belong to it alone.
     before, after : int
@@ -23,7 +46,7 @@ def windows(
 
     Yields
     ------
-    window : PitchActivation
+    window : Spectrogram or PitchActivation
         Up to ``before + n_frames + after`` frames.
     first, last : int
         The frames ``first`` to ``last`` (excluded) are this window's own. Windows are counted from the start of the
@@ -39,11 +62,11 @@ def windows(
     35 5 25
     16 5 16
     """
-    waiting: list[PitchActivation] = []
+    waiting: list[F] = []
     first = n_waiting = 0
-    for activation in activations:
-        waiting.append(activation)
-        n_waiting += len(activation.times)
+    for part in stream:
+        waiting.append(part)
+        n_waiting += len(part.times)
         while n_waiting >= first + n_frames + after:
             yield _joined(waiting, first + n_frames + after), first, first + n_frames
             begin = max(0, first + n_frames - before)
@@ -57,18 +80,18 @@ def windows(
         first = last - begin
 
 
-def _joined(parts: list[PitchActivation], n_frames: int) -> PitchActivation:
+def _joined(parts: list[F], n_frames: int) -> F:
     """Return the first `n_frames` frames of consecutive parts, contiguous in memory."""
-    needed = []
+    needed: list[F] = []
     for part in parts:
         needed.append(part.frames(0, n_frames))
         n_frames -= len(needed[-1].times)
         if not n_frames:
             break
-    return PitchActivation.concatenate(needed)
+    return type(needed[0]).concatenate(needed)
 
 
-def _without(parts: list[PitchActivation], n_frames: int) -> list[PitchActivation]:
+def _without(parts: list[F], n_frames: int) -> list[F]:
     """Return consecutive parts less their first `n_frames` frames."""
     for number, part in enumerate(parts):
         if n_frames < len(part.times):
