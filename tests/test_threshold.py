@@ -76,6 +76,23 @@ def test_instruments_are_told_apart():
     assert Threshold()(activation).instruments.tolist() == ["flute", "harp"]
 
 
+def test_a_note_goes_on_through_a_short_gap():
+    values = np.ones((1, 60))
+    values[0, 20:23], values[0, 40:44] = 0, 0
+    notes = Threshold(max_gap=0.03)(make_activation(values))
+    np.testing.assert_allclose(notes.intervals, [[0, 0.4], [0.44, 0.6]])
+    assert len(Threshold(max_gap=0.02)(make_activation(values))) == 3
+
+
+def test_a_median_takes_out_what_is_short():
+    values = np.ones((1, 60))
+    values[0, 20:22] = 0
+    values[0, 40:] = 0
+    values[0, 50] = 9
+    tracker = Threshold(smoothing=0.05, min_duration=0.0)
+    np.testing.assert_allclose(tracker(make_activation(values)).intervals, [[0, 0.4]])
+
+
 # Naive oracle
 
 
@@ -97,11 +114,12 @@ def test_the_definition(threshold, min_duration):
 # Properties
 
 
+@pytest.mark.parametrize("options", [{}, {"max_gap": 0.03}, {"smoothing": 0.07}, {"max_gap": 0.05, "smoothing": 0.04}])
 @pytest.mark.parametrize("seed", range(6))
-def test_however_the_stream_is_cut_the_notes_are_the_same(seed):
+def test_however_the_stream_is_cut_the_notes_are_the_same(seed, options):
     activation = random_activation(200, seed=seed)
     activation.values[2, 30:170] += 1  # across every cut
-    tracker = Threshold(0.2, min_duration=0.0)
+    tracker = Threshold(0.2, min_duration=0.0, **options)
     places = np.sort(np.random.default_rng(seed).integers(0, 201, size=3 * seed)).tolist()
     parts = [*cut(activation, *places), activation.frames(0, 0)]
     assert_same_notes(Notes.concatenate([Notes.empty(), *tracker.blocks(parts)]), tracker(activation))
@@ -146,11 +164,22 @@ def test_silence_and_short_recordings(n_frames):
 
 
 def test_notes_say_what_made_them():
-    notes = Threshold(0.2)(make_activation(np.ones((1, 10)), info={"front_end": "hand"}))
-    assert notes.info == {"front_end": "hand", "tracker": "Threshold", "threshold": 0.2, "min_duration": 0.05}
+    notes = Threshold(0.2, max_gap=0.03)(make_activation(np.ones((1, 10)), info={"front_end": "hand"}))
+    options = {"threshold": 0.2, "min_duration": 0.05, "max_gap": 0.03, "smoothing": 0.0}
+    assert notes.info == {"front_end": "hand", "tracker": "Threshold", **options}
 
 
-@pytest.mark.parametrize("options", [(0.0,), (-1.0,), (float("nan"),), (0.1, -0.1), (0.1, float("nan"))])
-def test_impossible_options(options):
-    with pytest.raises(NmfamtError, match=r"threshold=.* must be positive and min_duration=.* not negative"):
-        Threshold(*options)
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"threshold": 0.0}, "threshold=0.0 must be positive"),
+        ({"threshold": -1.0}, "threshold=-1.0 must be positive"),
+        ({"threshold": float("nan")}, "threshold=nan must be positive"),
+        ({"min_duration": -0.1}, "min_duration=-0.1 must be a number of seconds"),
+        ({"max_gap": float("nan")}, "max_gap=nan must be a number of seconds"),
+        ({"smoothing": float("inf")}, "smoothing=inf must be a number of seconds"),
+    ],
+)
+def test_impossible_options(options, message):
+    with pytest.raises(NmfamtError, match=message):
+        Threshold(**options)

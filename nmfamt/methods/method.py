@@ -1,0 +1,52 @@
+"""What a named way to transcribe is: a paper, and the stages that carry out what it describes."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+__all__ = ["Method", "Needs"]
+
+Needs = Literal["nothing", "a dictionary", "isolated notes"]
+
+
+@dataclass(frozen=True)
+class Method:
+    """A named way to transcribe.
+
+    Attributes
+    ----------
+    name : str
+        As ``--method`` and ``transcribe(..., method=...)`` take it: author, year, and what tells two of one paper apart.
+    title : str
+        What it is, in a few words.
+    summary : str
+        What it does, in a sentence or two.
+    citation : str
+        Authors, year, title and venue of the paper that it carries out.
+    bibtex : str
+        The same, to be pasted.
+    needs : str
+        What has to be there before it can be used.
+    equations : tuple of str
+        Its steps in words, one sentence or formula each, in the order in which they are done.
+    limits : str
+        What it cannot do, and where it fails.
+    front_end : callable
+        ``front_end(fmin=, fmax=, polyphony=, tuning=)`` returns the front end with the settings of the paper; only the
+        options that were given are passed. Where a dictionary or isolated notes are needed, what was learned from them
+        comes first.
+    tracker : callable
+        ``tracker(sensitivity=, min_duration=)`` returns the tracker of the paper; only the options that were given are
+        passed. A sensitivity lies between 0 and 1, and 0.5 is the setting of the paper.
+    """
+
+    name: str
+    title: str
+    summary: str
+    citation: str
+    bibtex: str
+    needs: Needs
+    equations: tuple[str, ...]
+    limits: str
+    front_end: Callable[..., Any]
+    tracker: Callable[..., Any]
