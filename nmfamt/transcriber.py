@@ -33,6 +33,11 @@ _FIRST_PASS = 0.15  # share of the time that the first pass takes
 class FrontEnd(Protocol):
     """Anything that turns spectrograms into activations."""
 
+    @property
+    def settings(self) -> Settings:
+        """Of the spectrograms that it reads."""
+        ...
+
     def __call__(self, spectrogram: Spectrogram, *, level: float | None = None) -> PitchActivation:
         """Find the pitches of a spectrogram."""
         ...

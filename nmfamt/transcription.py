@@ -8,6 +8,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -15,18 +16,18 @@ from nmfamt import __version__
 from nmfamt.activation import PitchActivation
 from nmfamt.array_namespace import check_device
 from nmfamt.dictionary import Dictionary, load_dictionary, shipped_dictionaries
-from nmfamt.dictionary_mixing import average_columns, combine_dictionaries
+from nmfamt.dictionary_mixing import combine_dictionaries
 from nmfamt.exceptions import NmfamtError
 from nmfamt.log_frequency import LogFrequency
 from nmfamt.methods import DEFAULT, find_method
-from nmfamt.multipitch import BestDictionary, Factorization
+from nmfamt.multipitch import BestDictionary
 from nmfamt.notes import Notes
 from nmfamt.recording import Source
-from nmfamt.tracking import HMMTracker, Threshold
+from nmfamt.tracking import HMMTracker
 from nmfamt.transcriber import FrontEnd, Progress, Tracker, Transcriber
 from nmfamt.tuning import check_tuning
 
-__all__ = ["AUTO", "activate", "limit_polyphony", "make_transcriber", "track", "transcribe"]
+__all__ = ["AUTO", "activate", "limit_polyphony", "make_transcriber", "prepare_dictionary", "track", "transcribe"]
 
 AUTO = "auto"
 """As a dictionary: whichever of those that ship explain the recording best."""
@@ -38,7 +39,7 @@ def transcribe(
     source: Source,
     *,
     sr: float | None = None,
-    dictionary: Dictionaries = "piano",
+    dictionary: Dictionaries | None = None,
     method: str = DEFAULT,
     device: str = "cpu",
     sensitivity: float | None = None,
@@ -61,31 +62,33 @@ def transcribe(
         A file that soundfile can read, or audio, with `sr`.
     sr : float, optional
         Sample rate of an array in Hz.
-    dictionary : str, path, Dictionary, or several of them
-        What plays: a shipped name (see `list_dictionaries`), a file, or a dictionary. Several are told apart.
+    dictionary : str, path, Dictionary, or several of them, optional
+        What plays: a shipped name (see `list_dictionaries`), a file, or a dictionary; by default the piano. Several are
+        told apart.
         ``"auto"`` takes the shipped one, or the few, that explain the recording best; ``info["dictionary_choice"]``
-        says which, and how well.
+        says which, and how well. Methods that learn from isolated notes take the folder that holds them, or what was
+        learned from it; those that need nothing take no dictionary.
     method : str
         A name from `nmfamt.methods.METHODS`.
     device : {"cpu", "cuda"}
         Where spectrogram and activations are computed; ``"cuda"`` needs CuPy and a dictionary on `LogFrequency`.
     sensitivity : float, optional, in (0, 1)
-        A note is kept when its confidence is at least ``1 - sensitivity``; with ``threshold-nmf``, the threshold is a
-        tenth of that.
+        A note is kept when its confidence is at least ``1 - sensitivity``; methods with a threshold have that of their
+        paper at 0.5, twice as high towards 0 and none towards 1.
     min_duration : float, optional
         Shorter notes are dropped, in seconds.
     fmin, fmax : float, optional
         Only notes whose fundamental lies between these frequencies in Hz are looked for.
     tuning : float or "auto"
-        Cents by which the recording lies above the dictionary (A4 = 440 Hz for what ships), from -200 to 200: 8 for
-        442 Hz, -101 for 415 Hz. ``"auto"`` estimates it, within half a semitone. Notes have their nominal pitches
-        either way; ``info["tuning"]`` says what was used.
+        Cents by which the recording lies above the dictionary (A4 = 440 Hz for what ships, and where none is needed),
+        from -200 to 200: 8 for 442 Hz, -101 for 415 Hz. ``"auto"`` estimates it, within half a semitone. Notes have
+        their nominal pitches either way; ``info["tuning"]`` says what was used.
     equalizer : bool
-        Whether the templates are equalized to sound as in the recording; ``info["equalizer"]`` says how, in dB. Not
-        with ``threshold-nmf``.
+        Whether the templates are equalized to sound as in the recording; ``info["equalizer"]`` says how, in dB. With
+        the method ``nmf`` alone.
     adapt : bool
         Whether the dictionary is adapted to the recording by what is found in its first 45 seconds. Takes about as long
-        as these, and not with several instruments or ``threshold-nmf``.
+        as these; with the method ``nmf`` alone, and not with several instruments.
     polyphony : int, optional
         At most so many notes sound at once; the least confident give way.
     start, end : float, optional
@@ -124,6 +127,7 @@ def transcribe(
         tuning=tuning,
         equalizer=equalizer,
         adapt=adapt,
+        polyphony=polyphony,
     )
     if isinstance(transcriber.tracker, HMMTracker):  # told now, not after a pass over the audio
         transcriber.tracker.check_hop(transcriber.settings.hop_length / transcriber.settings.sr)
@@ -136,7 +140,7 @@ def activate(
     source: Source,
     *,
     sr: float | None = None,
-    dictionary: Dictionaries = "piano",
+    dictionary: Dictionaries | None = None,
     method: str = DEFAULT,
     device: str = "cpu",
     fmin: float | None = None,
@@ -192,7 +196,7 @@ def track(
     True
     """
     _check_polyphony(polyphony)
-    tracker = _tracker(method, sensitivity, min_duration)
+    tracker = find_method(method).tracker(**_given(sensitivity=sensitivity, min_duration=min_duration))
     notes = tracker(activation)
     info = {"version": __version__, **activation.info, **tracker.info}
     return _finished(replace(notes, info=info), method, polyphony)
@@ -237,7 +241,7 @@ def limit_polyphony(notes: Notes, polyphony: int) -> Notes:
 
 
 def make_transcriber(
-    dictionary: Dictionaries = "piano",
+    dictionary: Dictionaries | None = None,
     *,
     method: str = DEFAULT,
     device: str = "cpu",
@@ -248,38 +252,83 @@ def make_transcriber(
     tuning: float | str = "auto",
     equalizer: bool = True,
     adapt: bool = True,
+    polyphony: int | None = None,
 ) -> Transcriber:
     """Compose the stages of a method; see `transcribe` for the parameters.
 
     Examples
     --------
     >>> make_transcriber("violin", method="threshold-nmf").tracker
-    Threshold(threshold=0.05, min_duration=0.05)
+    Threshold(threshold=0.05, min_duration=0.05, max_gap=0.0, smoothing=0.0)
     """
-    find_method(method)
+    recipe = find_method(method)
     check_device(device)
     check_tuning(tuning)
-    automatic = isinstance(dictionary, str) and dictionary == AUTO
-    candidates = _candidates() if automatic else [_dictionary(dictionary)]
-    settings = candidates[0].settings
+    tracker: Tracker = recipe.tracker(**_given(sensitivity=sensitivity, min_duration=min_duration))
+    learned = prepare_dictionary(dictionary, method=method)
+    limits = _given(fmin=fmin, fmax=fmax)
+    front_end: FrontEnd
+    if recipe.needs == "a dictionary":
+        make = partial(recipe.front_end, tuning=tuning, **({"equalizer": equalizer} if recipe.adapts else {}))
+        candidates = _candidates() if learned == AUTO else [learned]
+        if limits:
+            candidates = _between(candidates, limits.get("fmin", 0.0), limits.get("fmax", np.inf))
+        front_end = BestDictionary(tuple(candidates), make, tuning) if learned == AUTO else make(candidates[0])
+    else:
+        first = [] if learned is None else [learned]
+        front_end = recipe.front_end(*first, **limits, **_given(polyphony=polyphony), tuning=tuning)
+    settings = front_end.settings
     if device != "cpu" and not isinstance(settings, LogFrequency):
         raise NmfamtError(
-            f"device={device!r} computes LogFrequency alone, and dictionary {candidates[0].name!r} was learned on "
-            f"{type(settings).__name__}: use device='cpu'."
+            f"device={device!r} computes LogFrequency alone, and this {method} reads {type(settings).__name__}: use "
+            "device='cpu'."
         )
-    if fmin is not None or fmax is not None:
-        candidates = _between(candidates, fmin or 0.0, np.inf if fmax is None else fmax)
-    make = partial(_factorization, method=method, tuning=tuning, equalizer=equalizer)
-    front_end: FrontEnd = make(candidates[0])
-    if automatic:
-        front_end = BestDictionary(tuple(candidates), make, tuning)
-    return Transcriber(settings, front_end, _tracker(method, sensitivity, min_duration), device, adapt)
+    return Transcriber(settings, front_end, tracker, device, adapt and recipe.adapts)
 
 
-def _factorization(dictionary: Dictionary, *, method: str, tuning: float | str, equalizer: bool) -> Factorization:
-    if method == "threshold-nmf":
-        return Factorization(average_columns(dictionary), fading=0, tuning=tuning)
-    return Factorization(dictionary, tuning=tuning, equalizer="auto" if equalizer else None)
+def prepare_dictionary(dictionary: Dictionaries | None, *, method: str = DEFAULT) -> Any:
+    """Return what a method needs to know of the notes, loaded or learned; once, where many recordings follow.
+
+    Parameters
+    ----------
+    dictionary, method
+        As in `transcribe`.
+
+    Returns
+    -------
+    Dictionary, or what the method learns from isolated notes, or ``"auto"``, or None
+        A dictionary for `transcribe`; None where the method needs nothing.
+
+    Raises
+    ------
+    NmfamtError
+        If the method needs none, or another kind, or there is none of that name.
+
+    Examples
+    --------
+    >>> prepare_dictionary(None).name, prepare_dictionary(["piano", "flute"]).name
+    ('piano', 'piano+flute')
+    """
+    recipe = find_method(method)
+    if recipe.needs == "nothing":
+        if dictionary is not None:
+            raise NmfamtError(f"The method {method!r} needs no dictionary: leave it out, or take the method 'nmf'.")
+        return None
+    if recipe.learn is not None:
+        if dictionary is None:
+            raise NmfamtError(
+                f"The method {method!r} learns from isolated notes of the instrument: give dictionary='my_notes/', a "
+                "folder of them."
+            )
+        return recipe.learn(dictionary)
+    if isinstance(dictionary, str) and dictionary == AUTO:
+        return AUTO
+    return _dictionary("piano" if dictionary is None else dictionary)
+
+
+def _given(**options: Any) -> dict[str, Any]:
+    """Return the options that are not None."""
+    return {name: value for name, value in options.items() if value is not None}
 
 
 def _candidates() -> list[Dictionary]:
@@ -309,18 +358,3 @@ def _dictionary(dictionary: Dictionaries) -> Dictionary:
         raise NmfamtError(f"dictionary={AUTO!r} finds out how many instruments play: give it alone.")
     loaded = [_dictionary(item) for item in dictionary]
     return loaded[0] if len(loaded) == 1 else combine_dictionaries(loaded)
-
-
-def _tracker(method: str, sensitivity: float | None, min_duration: float | None) -> Tracker:
-    find_method(method)
-    if method == "threshold-nmf":
-        if sensitivity is not None and not 0 < sensitivity < 1:
-            raise NmfamtError(f"sensitivity={sensitivity} must lie between 0 and 1, such as 0.5.")
-        return Threshold(
-            Threshold.threshold if sensitivity is None else 0.1 * (1 - sensitivity),
-            Threshold.min_duration if min_duration is None else min_duration,
-        )
-    return HMMTracker(
-        HMMTracker.sensitivity if sensitivity is None else sensitivity,
-        HMMTracker.min_duration if min_duration is None else min_duration,
-    )

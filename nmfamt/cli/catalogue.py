@@ -91,8 +91,11 @@ def _show_method(
     """Print what a method does, needs and costs, and how to cite it."""
     with reporting(debug):
         method = find_method(name)
-        typer.echo(f"{method.name}\n\n{_wrapped(method.summary)}\n")
-        for fact in ("needs", "speed", "citation"):
+        typer.echo(f"{method.name}: {method.title}\n\n{_wrapped(method.summary)}\n")
+        for number, step in enumerate(method.equations, start=1):
+            typer.echo(_wrapped(f"{number}. {step}", indent="   ", first=""))
+        typer.echo()
+        for fact in ("needs", "limits", "citation"):
             typer.echo(_wrapped(f"{fact:10}{getattr(method, fact)}", indent=" " * 10, first=""))
         typer.echo(f"\n{method.bibtex}")
 

@@ -55,7 +55,7 @@ def activation(
         from nmfamt.transcription import activate
 
         check_target(output, overwrite=overwrite)
-        chosen = chosen_dictionary(dictionary)
+        chosen = chosen_dictionary(dictionary, method)
         with progress_bar(1) as show:
             found = activate(
                 source,

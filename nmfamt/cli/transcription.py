@@ -36,7 +36,6 @@ from nmfamt.exceptions import NmfamtError
 from nmfamt.methods import DEFAULT
 
 if TYPE_CHECKING:
-    from nmfamt.dictionary import Dictionary
     from nmfamt.notes import Notes
 
 __all__ = ["announce", "announce_choice", "chosen_dictionary", "parse_tempo", "transcribe"]
@@ -105,7 +104,7 @@ def transcribe(
         work = partial(
             _notes_of,
             tempo=tempo,
-            dictionary=chosen_dictionary(dictionary) if waiting else None,
+            dictionary=chosen_dictionary(dictionary, method) if waiting else None,
             method=method,
             device=device.value,
             sensitivity=sensitivity,
@@ -125,23 +124,19 @@ def transcribe(
         fail(failures, n_inputs)
 
 
-def chosen_dictionary(names: Sequence[str] | None) -> "Dictionary | str":
-    """Return the dictionary of that name, several put side by side, or the piano; or ``"auto"``.
+def chosen_dictionary(names: Sequence[str] | None, method: str) -> Any:
+    """Return what a method needs to know of the notes, as `nmfamt.transcription.prepare_dictionary` does.
 
     Raises
     ------
     NmfamtError
-        If there is none of a name, or they do not go together.
+        If there is none of a name, they do not go together, or the method needs another kind.
     """
-    from nmfamt.dictionary import load_dictionary
-    from nmfamt.dictionary_mixing import combine_dictionaries
+    from nmfamt.transcription import AUTO, prepare_dictionary
 
-    if names and "auto" in names:
-        if len(names) > 1:
-            raise NmfamtError("--dictionary auto finds out how many instruments play: give it alone.")
-        return "auto"
-    found = [load_dictionary(name) for name in names or ["piano"]]
-    return found[0] if len(found) == 1 else combine_dictionaries(found)
+    if names and AUTO in names and len(names) > 1:
+        raise NmfamtError("--dictionary auto finds out how many instruments play: give it alone.")
+    return prepare_dictionary(names[0] if names and len(names) == 1 else names, method=method)
 
 
 def announce_choice(info: dict[str, Any], source: Path) -> None:

@@ -1,6 +1,36 @@
-"""The ways to transcribe that have a name, and the papers they come from."""
+"""The ways to transcribe that have a name, and the papers they come from.
 
-from nmfamt.methods.old import DEFAULT, METHODS, find_method
-from nmfamt.methods.old import Method as Method
+A method is a recipe: a spectrogram, a front end and a tracker with the settings of its paper. Each stands in a module
+called by the first author; where it departs from the paper is a numbered list there or in the module of its front end.
+What each scores and costs is measured by ``benchmarks/accuracy_methods.py``.
+"""
 
-__all__ = ["DEFAULT", "METHODS", "find_method"]
+from nmfamt.exceptions import NmfamtError
+from nmfamt.methods.method import Method
+from nmfamt.methods.nmf import NMF, THRESHOLD_NMF
+
+__all__ = ["DEFAULT", "METHODS", "Method", "find_method"]
+
+DEFAULT = "nmf"
+"""The method that is used unless another is named."""
+
+METHODS = {method.name: method for method in (NMF, THRESHOLD_NMF)}
+"""The methods by name, the default first."""
+
+
+def find_method(name: str) -> Method:
+    """Return a method by its name.
+
+    Raises
+    ------
+    NmfamtError
+        If there is none of that name.
+
+    Examples
+    --------
+    >>> find_method("nmf").needs
+    'a dictionary'
+    """
+    if name not in METHODS:
+        raise NmfamtError(f"There is no method {name!r}: give one of {', '.join(METHODS)}.")
+    return METHODS[name]

@@ -16,7 +16,7 @@ class Method:
     Attributes
     ----------
     name : str
-        As ``--method`` and ``transcribe(..., method=...)`` take it: author, year, and what tells two of one paper apart.
+        As ``--method`` and ``transcribe(method=)`` take it: author, year, and what tells two of one paper apart.
     title : str
         What it is, in a few words.
     summary : str
@@ -38,6 +38,11 @@ class Method:
     tracker : callable
         ``tracker(sensitivity=, min_duration=)`` returns the tracker of the paper; only the options that were given are
         passed. A sensitivity lies between 0 and 1, and 0.5 is the setting of the paper.
+    learn : callable, optional
+        Where isolated notes are needed: ``learn(source)`` returns what the front end takes first, from a folder of them
+        or from a file that was learned before.
+    adapts : bool
+        Whether it can be adapted to the recording; then ``front_end(equalizer=)`` is passed as well.
     """
 
     name: str
@@ -50,3 +55,5 @@ class Method:
     limits: str
     front_end: Callable[..., Any]
     tracker: Callable[..., Any]
+    learn: Callable[[Any], Any] | None = None
+    adapts: bool = False

@@ -13,7 +13,7 @@ from nmfamt.dictionary import Dictionary
 from nmfamt.dictionary_choice import choose_dictionaries
 from nmfamt.exceptions import NmfamtError
 from nmfamt.multipitch.factorization import Factorization
-from nmfamt.spectrogram import Spectrogram
+from nmfamt.spectrogram import Settings, Spectrogram
 from nmfamt.survey import Survey
 from nmfamt.tuning import check_tuning, estimate_tuning
 
@@ -54,6 +54,11 @@ class BestDictionary:
         check_tuning(self.tuning)
         if not self.candidates:
             raise NmfamtError("There are no dictionaries to choose from: give at least one.")
+
+    @property
+    def settings(self) -> Settings:
+        """Of the spectrograms that it reads: those of the candidates."""
+        return self.candidates[0].settings
 
     def fitted(self, survey: Survey) -> Factorization:
         """Return the front end for a recording; its ``info`` says what was chosen, and how well that explains it.

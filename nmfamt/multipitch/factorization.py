@@ -37,7 +37,7 @@ from nmfamt.exceptions import NmfamtError
 from nmfamt.multipitch.partials import strength_of_partials
 from nmfamt.nmf import GPU_CHUNK_FRAMES, activations, update_ratios
 from nmfamt.pitch import pitch_to_hz
-from nmfamt.spectrogram import Spectrogram
+from nmfamt.spectrogram import Settings, Spectrogram
 from nmfamt.survey import Survey
 from nmfamt.tuning import check_tuning, estimate_tuning, shift_templates
 
@@ -127,6 +127,11 @@ class Factorization:
     def _is_fitted(self) -> bool:
         """Whether everything is known that belongs to the recording as a whole."""
         return not isinstance(self.tuning, str) and not isinstance(self.equalizer, str)
+
+    @property
+    def settings(self) -> Settings:
+        """Of the spectrograms that it reads: those of the dictionary."""
+        return self.dictionary.settings
 
     def fitted(self, survey: Survey) -> "Factorization":
         """Return the front end for a recording: what is ``"auto"``, its tuning and an equalizer, is estimated.
