@@ -15,7 +15,7 @@ def test_the_default_comes_first():
 @pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
 def test_every_method_can_be_chosen_and_cited(method):
     assert METHODS[method.name] is find_method(method.name) is method
-    assert method.title and method.summary and method.needs and method.equations and method.limits
+    assert all((method.title, method.summary, method.needs, method.equations, method.limits))
     years = re.findall(r"year\s*= {(\d{4})}", method.bibtex)
     assert years
     assert re.findall(r", (\d{4}),", method.citation) == years
