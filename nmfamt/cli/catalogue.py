@@ -2,6 +2,7 @@
 
 import json
 import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -90,14 +91,31 @@ def _show_method(
 ) -> None:
     """Print what a method does, needs and costs, and how to cite it."""
     with reporting(debug):
+        from nmfamt.methods.description import departures, parameters
+
         method = find_method(name)
         typer.echo(f"{method.name}: {method.title}\n\n{_wrapped(method.summary)}\n")
-        for number, step in enumerate(method.equations, start=1):
-            typer.echo(_wrapped(f"{number}. {step}", indent="   ", first=""))
-        typer.echo()
+        _numbered(method.equations)
         for fact in ("needs", "limits", "citation"):
             typer.echo(_wrapped(f"{fact:10}{getattr(method, fact)}", indent=" " * 10, first=""))
+        stage = None
+        for parameter in parameters(method):
+            if parameter.stage != stage:
+                stage = parameter.stage
+                typer.echo(f"\n{stage}")
+            named = f"{parameter.name} = {parameter.value}" if parameter.value else parameter.name
+            typer.echo(_wrapped(f"{named}: {parameter.text}", indent="      ", first="  "))
+        departed = departures(method)
+        if departed:
+            typer.echo("\nDepartures from the paper")
+            _numbered(departed)
         typer.echo(f"\n{method.bibtex}")
+
+
+def _numbered(items: Sequence[str]) -> None:
+    for number, item in enumerate(items, start=1):
+        typer.echo(_wrapped(f"{number}. {item}", indent="   ", first=""))
+    typer.echo()
 
 
 def _wrapped(text: str, indent: str = "", first: str | None = None) -> str:
