@@ -17,6 +17,7 @@ import accuracy_confidence
 import accuracy_examples
 import accuracy_harmonica
 import accuracy_maps
+import accuracy_methods
 import accuracy_orchestral
 import accuracy_robustness
 import bench_end_to_end
@@ -27,6 +28,7 @@ from _results import REPOSITORY, read
 README = REPOSITORY / "README.md"
 TABLES = {
     "accuracy_maps": accuracy_maps.table,
+    "accuracy_methods": accuracy_methods.table,
     "accuracy_examples": accuracy_examples.table,
     "accuracy_harmonica": accuracy_harmonica.table,
     "accuracy_adaptation": accuracy_adaptation.table,

@@ -81,8 +81,16 @@ def _range(dictionary: "Dictionary") -> str:
 @methods.callback(invoke_without_command=True)
 def _list_methods(context: typer.Context) -> None:
     if context.invoked_subcommand is None:
+        from nmfamt.methods.description import measured
+
         for name, method in METHODS.items():
-            typer.echo(f"{name}{' (default)' * (name == DEFAULT)}\n{_wrapped(method.summary, '  ')}")
+            typer.echo(f"{name}{' (default)' * (name == DEFAULT)}: {method.title}")
+            typer.echo(_wrapped(method.citation, "  "))
+            found = measured(method)
+            typer.echo(f"  needs {method.needs}" + (f"; {found.speed:.0f} times real time" if found else ""))
+            for recordings, scores in found.f1.items() if found else ():
+                onset, offset, frame = scores
+                typer.echo(f"  {recordings:10} onset {onset:.3f}   onset + offset {offset:.3f}   frame {frame:.3f}")
 
 
 @methods.command("show")

@@ -1,19 +1,21 @@
 """What can be read off the stages of a method: every parameter with its value and unit, every departure from the paper.
 
 Both are taken from where they are kept, the docstrings of the classes and modules that do the work, so that what is
-printed is what is done.
+printed is what is done. What a method scores and costs was measured by ``benchmarks/accuracy_methods.py``.
 """
 
 import inspect
+import json
 import re
 import sys
 from collections.abc import Iterator
 from dataclasses import MISSING, dataclass, fields, is_dataclass
+from importlib import resources
 from typing import Any
 
 from nmfamt.methods.method import Method
 
-__all__ = ["Parameter", "departures", "parameters", "stages"]
+__all__ = ["Measured", "Parameter", "departures", "measured", "parameters", "stages"]
 
 _SKIPPED = ("fmin", "fmax", "polyphony", "tuning")  # options of a transcription, not of a method
 _LONGEST = 60  # characters of a value
@@ -39,6 +41,36 @@ class Parameter:
     name: str
     value: str
     text: str
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a method scored and cost on the recordings of the benchmark.
+
+    Attributes
+    ----------
+    speed : float
+        Seconds of audio in a second of processor time, on one core.
+    f1 : dict of str to list of float
+        By set of recordings, the mean F1 of onsets, of onsets and offsets, and of frames.
+    """
+
+    speed: float
+    f1: dict[str, list[float]]
+
+
+def measured(method: Method) -> Measured | None:
+    """Return what was measured of a method, if it was.
+
+    Examples
+    --------
+    >>> from nmfamt.methods import find_method
+    >>> measured(find_method("threshold-nmf")).speed > 1
+    True
+    """
+    text = resources.files("nmfamt.methods").joinpath("scores.json").read_text(encoding="utf-8")
+    known = json.loads(text).get(method.name)
+    return Measured(**known) if known else None
 
 
 def stages(method: Method) -> list[Any]:
