@@ -6,8 +6,8 @@ pianos
     The first 30 s of nine pieces in each of two set-ups of MAPS, ENSTDkCl and ENSTDkAm. What needs a dictionary or
     isolated notes has the 88 notes of that very set-up; what needs nothing has nothing.
 harmonica
-    Twenty clips. What needs a dictionary has the shipped one, or few, that `dictionary="auto"` chooses; where that
-    cannot be, the organ. What learns from isolated notes has none, and is left out.
+    Twenty clips. What needs a dictionary has the shipped one, or few, that `dictionary="auto"` chooses. What
+    learns from isolated notes has none, and is left out.
 shipped recordings
     The three in ``examples/audio``, rendered from soundfonts that the shipped dictionaries know as well; left out
     likewise.
@@ -36,7 +36,7 @@ from _results import EXAMPLES, F1, REPOSITORY, RESULTS, markdown, read, recordin
 import nmfamt
 from nmfamt.evaluation import Scores
 from nmfamt.methods import METHODS
-from nmfamt.transcription import prepare_dictionary
+from nmfamt.transcription import AUTO, prepare_dictionary
 
 ROOMS = ("ENSTDkCl", "ENSTDkAm")
 SETS = {"ENSTDkCl": "ENSTDkCl", "ENSTDkAm": "ENSTDkAm", "harmonica": "harmonica", "examples": "examples"}
@@ -67,7 +67,7 @@ def score(method: str) -> dict[str, Any]:
         transcribe = partial(nmfamt.transcribe, method=method, dictionary=learned(room, method))
         found[room] = score_pieces(transcribe, recordings("maps", room))
     if METHODS[method].needs != "isolated notes":
-        by_ear = {"nothing": None, "a dictionary": "auto" if METHODS[method].adapts else "organ"}[METHODS[method].needs]
+        by_ear = None if METHODS[method].needs == "nothing" else AUTO
         transcribe = partial(nmfamt.transcribe, method=method, dictionary=by_ear)
         found["harmonica"] = score_pieces(transcribe, recordings("harmonica"))
         found["examples"] = score_examples(method)

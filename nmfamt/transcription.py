@@ -267,6 +267,8 @@ def make_transcriber(
     tracker: Tracker = recipe.tracker(**_given(sensitivity=sensitivity, min_duration=min_duration))
     learned = prepare_dictionary(dictionary, method=method)
     limits = _given(fmin=fmin, fmax=fmax)
+    if fmin is not None and fmax is not None and fmax < fmin:
+        raise NmfamtError(f"fmax={fmax:g} Hz is below fmin={fmin:g} Hz: exchange them.")
     front_end: FrontEnd
     if recipe.needs == "a dictionary":
         make = partial(recipe.front_end, tuning=tuning, **({"equalizer": equalizer} if recipe.adapts else {}))

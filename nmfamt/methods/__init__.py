@@ -6,6 +6,8 @@ What each scores and costs is measured by ``benchmarks/accuracy_methods.py``.
 """
 
 from nmfamt.exceptions import NmfamtError
+from nmfamt.methods.benetos import BENETOS2013
+from nmfamt.methods.mauch import MAUCH2014
 from nmfamt.methods.method import Method
 from nmfamt.methods.nmf import NMF, THRESHOLD_NMF
 
@@ -14,7 +16,7 @@ __all__ = ["DEFAULT", "METHODS", "Method", "find_method"]
 DEFAULT = "nmf"
 """The method that is used unless another is named."""
 
-METHODS = {method.name: method for method in (NMF, THRESHOLD_NMF)}
+METHODS = {method.name: method for method in (NMF, THRESHOLD_NMF, BENETOS2013, MAUCH2014)}
 """The methods by name, the default first."""
 
 

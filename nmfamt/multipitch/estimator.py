@@ -40,6 +40,7 @@ __all__ = [
     "check_estimator",
     "describe",
     "fundamentals",
+    "rises",
     "semitones",
     "share_out",
     "strongest",
@@ -251,7 +252,7 @@ def activation_blocks(
         own = slice(first, last)
         yield PitchActivation(
             values=values[:, own],
-            onsets=_rises(values)[:, own],
+            onsets=rises(values)[:, own],
             pitches=pitches,
             times=window.times[own],
             instruments=np.full(len(pitches), ""),
@@ -281,8 +282,14 @@ def describe(estimator: Any) -> dict[str, Any]:
     return found
 
 
-def _rises(values: FloatArray) -> FloatArray:
-    """Return the positive change from the frame before to the one after."""
+def rises(values: FloatArray) -> FloatArray:
+    """Return how much each row grows around each frame: the positive change from the frame before to the one after.
+
+    Examples
+    --------
+    >>> rises(np.array([[0.0, 0.0, 1.0, 1.0]]))
+    array([[0., 1., 1., 0.]])
+    """
     padded = np.concatenate([np.zeros_like(values[:, :1]), values, values[:, -1:]], axis=1)
     return np.asarray(np.maximum(padded[:, 2:] - padded[:, :-2], 0))
 
