@@ -30,7 +30,7 @@ from nmfamt.pitch import pitch_to_hz, pitch_to_name
 from nmfamt.spectrogram import Settings, Spectrogram, bandwidth
 from nmfamt.tuning import shift_templates
 
-__all__ = ["fill_pitches", "learn_dictionary", "onset_delays", "stage_edges"]
+__all__ = ["Clip", "fill_pitches", "learn_dictionary", "onset_delays", "read_clips", "stage_edges"]
 
 FloatArray = NDArray[np.floating[Any]]
 
@@ -86,9 +86,7 @@ def learn_dictionary(
     settings = LogFrequency() if settings is None else settings
     found = find_isolated_notes(notes, pitch_from=pitch_from)
     name = name or found[0].path.resolve().parent.name
-    _warn_of_low_rates(found, settings)
-    clips = [_read_clip(note, settings) for note in found]
-    _warn_of_contradictions(found, clips)
+    clips = read_clips(found, settings)
     templates: dict[float, list[FloatArray]] = {}
     for note, clip in zip(found, clips, strict=True):
         templates.setdefault(note.pitch, []).append(_templates(clip, n_components))
@@ -182,14 +180,48 @@ def _assemble(pitches: NDArray[np.float64], columns: FloatArray, settings: Setti
 
 
 @dataclass(frozen=True, eq=False)
-class _Clip:
-    """The beginning of an isolated note."""
+class Clip:
+    """The beginning of an isolated note.
+
+    Attributes
+    ----------
+    spectrogram : Spectrogram
+        Until 2.1 s after the onset.
+    onset : float
+        In seconds.
+    """
 
     spectrogram: Spectrogram
     onset: float
 
 
-def _read_clip(note: IsolatedNote, settings: Settings) -> _Clip:
+def read_clips(notes: Sequence[IsolatedNote], settings: Settings) -> list[Clip]:
+    """Read the beginning of isolated notes, and find their onsets.
+
+    Parameters
+    ----------
+    notes : sequence of IsolatedNote
+        At least one.
+    settings : Settings
+        Of the spectrograms.
+
+    Raises
+    ------
+    NmfamtError
+        If nothing sounds in a file.
+
+    Warns
+    -----
+    NmfamtWarning
+        If the sound of a file contradicts its name, or it is sampled at too low a rate for the settings.
+    """
+    _warn_of_low_rates(notes, settings)
+    clips = [_read_clip(note, settings) for note in notes]
+    _warn_of_contradictions(notes, clips)
+    return clips
+
+
+def _read_clip(note: IsolatedNote, settings: Settings) -> Clip:
     y, _ = audio.load(note.path, sr=settings.sr)
     spectrogram = settings(y, sr=settings.sr)
     try:
@@ -197,7 +229,7 @@ def _read_clip(note: IsolatedNote, settings: Settings) -> _Clip:
     except NmfamtError as error:
         raise NmfamtError(f"'{note.path}' cannot be learned from: {error}.") from error
     kept = spectrogram.times <= onset + 2.1
-    return _Clip(Spectrogram(spectrogram.S[:, kept], spectrogram.freqs, spectrogram.times[kept], settings), onset)
+    return Clip(Spectrogram(spectrogram.S[:, kept], spectrogram.freqs, spectrogram.times[kept], settings), onset)
 
 
 def _arrival(spectrogram: Spectrogram, pitch: float) -> float | None:
@@ -213,7 +245,7 @@ def _arrival(spectrogram: Spectrogram, pitch: float) -> float | None:
     return float(spectrogram.times[int(np.argmax(strength >= 0.5 * strength.max()))])
 
 
-def _templates(clip: _Clip, n_components: int) -> FloatArray:
+def _templates(clip: Clip, n_components: int) -> FloatArray:
     """Return the unit-sum templates of one note, shape (n_bins, n_components)."""
     S, age = clip.spectrogram.S, clip.spectrogram.times - clip.onset
     sums = S.sum(axis=0)
@@ -230,7 +262,7 @@ def _templates(clip: _Clip, n_components: int) -> FloatArray:
     return np.stack(columns, axis=1)
 
 
-def _warn_of_contradictions(notes: Sequence[IsolatedNote], clips: Sequence[_Clip]) -> None:
+def _warn_of_contradictions(notes: Sequence[IsolatedNote], clips: Sequence[Clip]) -> None:
     """Warn where another pitch than that of the file name is heard.
 
     The pitch heard is that with the most salient partials in the mean spectrum. Octaves and twelfths share partials
@@ -249,7 +281,7 @@ def _warn_of_contradictions(notes: Sequence[IsolatedNote], clips: Sequence[_Clip
             warnings.warn(
                 f"'{note.path}' is named {pitch_to_name(note.pitch)} but sounds more like {heard}.",
                 NmfamtWarning,
-                stacklevel=3,
+                stacklevel=4,
             )
 
 
@@ -264,7 +296,7 @@ def _warn_of_low_rates(notes: Sequence[IsolatedNote], settings: Settings) -> Non
             "recordings at that rate or lower. Learn on settings with a lower fmax, or record the notes at "
             f"{settings.sr} Hz.",
             NmfamtWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
 
 
@@ -278,7 +310,7 @@ def _salience(spectrum: FloatArray, freqs: NDArray[np.float64], pitch: float) ->
     return float(weights[held] @ strengths / np.sqrt(weights[held].sum())) if held.any() else 0.0
 
 
-def _latency(dictionary: Dictionary, notes: Sequence[IsolatedNote], clips: Sequence[_Clip]) -> float:
+def _latency(dictionary: Dictionary, notes: Sequence[IsolatedNote], clips: Sequence[Clip]) -> float:
     """Return the median delay between the onset of a note and the peak of its novelty, in seconds."""
     front_end = Factorization(dictionary)
     delays = []
