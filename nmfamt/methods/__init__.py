@@ -10,13 +10,14 @@ from nmfamt.methods.benetos import BENETOS2013
 from nmfamt.methods.mauch import MAUCH2014
 from nmfamt.methods.method import Method
 from nmfamt.methods.nmf import NMF, THRESHOLD_NMF
+from nmfamt.methods.su import SU2015
 
 __all__ = ["DEFAULT", "METHODS", "Method", "find_method"]
 
 DEFAULT = "nmf"
 """The method that is used unless another is named."""
 
-METHODS = {method.name: method for method in (NMF, THRESHOLD_NMF, BENETOS2013, MAUCH2014)}
+METHODS = {method.name: method for method in (NMF, THRESHOLD_NMF, BENETOS2013, SU2015, MAUCH2014)}
 """The methods by name, the default first."""
 
 
