@@ -7,9 +7,11 @@ What each scores and costs is measured by ``benchmarks/accuracy_methods.py``.
 
 from nmfamt.exceptions import NmfamtError
 from nmfamt.methods.benetos import BENETOS2013
+from nmfamt.methods.duan import DUAN2010
 from nmfamt.methods.mauch import MAUCH2014
 from nmfamt.methods.method import Method
 from nmfamt.methods.nmf import NMF, THRESHOLD_NMF
+from nmfamt.methods.pertusa import PERTUSA2012
 from nmfamt.methods.su import SU2015
 
 __all__ = ["DEFAULT", "METHODS", "Method", "find_method"]
@@ -17,7 +19,7 @@ __all__ = ["DEFAULT", "METHODS", "Method", "find_method"]
 DEFAULT = "nmf"
 """The method that is used unless another is named."""
 
-METHODS = {method.name: method for method in (NMF, THRESHOLD_NMF, BENETOS2013, SU2015, MAUCH2014)}
+METHODS = {method.name: method for method in (NMF, THRESHOLD_NMF, BENETOS2013, DUAN2010, PERTUSA2012, SU2015, MAUCH2014)}
 """The methods by name, the default first."""
 
 

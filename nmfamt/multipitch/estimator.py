@@ -192,7 +192,8 @@ def share_out(salience: FloatArray, spectrogram: Spectrogram) -> FloatArray:
     [[0.75, 0.0], [0.25, 0.0]]
     """
     total = salience.sum(axis=0)
-    scale = np.divide(spectrogram.S.sum(axis=0), total, out=np.zeros_like(total), where=total > 0)
+    sums = np.ascontiguousarray(spectrogram.S).sum(axis=0)  # in an order that does not depend on how it was cut
+    scale = np.divide(sums, total, out=np.zeros_like(total), where=total > 0)
     return np.asarray(salience * scale)
 
 

@@ -32,7 +32,7 @@ Departures:
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -169,7 +169,7 @@ class CombinedFrequencyPeriodicity:
         strongest = np.maximum(found.max(axis=0), np.finfo(found.dtype).tiny)
         salience = (found / strongest) ** (1 / self.exponents[0])
         # The order in memory decides how sums over frequency are rounded; it depends on how a stream was cut.
-        return share_out(salience, replace(spectrogram, S=np.ascontiguousarray(spectrogram.S)))
+        return share_out(salience, spectrogram)
 
     def profiles(self, spectrogram: Spectrogram) -> tuple[FloatArray, FloatArray, int]:
         """Return the maxima of the spectrum and of the generalised cepstrum by the semitone.
