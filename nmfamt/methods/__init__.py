@@ -12,14 +12,29 @@ from nmfamt.methods.mauch import MAUCH2014
 from nmfamt.methods.method import Method
 from nmfamt.methods.nmf import NMF, THRESHOLD_NMF
 from nmfamt.methods.pertusa import PERTUSA2012
+from nmfamt.methods.smaragdis import SMARAGDIS2003
 from nmfamt.methods.su import SU2015
+from nmfamt.methods.vincent import VINCENT2010
 
 __all__ = ["DEFAULT", "METHODS", "Method", "find_method"]
 
 DEFAULT = "nmf"
 """The method that is used unless another is named."""
 
-METHODS = {method.name: method for method in (NMF, THRESHOLD_NMF, BENETOS2013, DUAN2010, PERTUSA2012, SU2015, MAUCH2014)}
+METHODS = {
+    method.name: method
+    for method in (
+        NMF,
+        THRESHOLD_NMF,
+        SMARAGDIS2003,
+        VINCENT2010,
+        BENETOS2013,
+        DUAN2010,
+        PERTUSA2012,
+        SU2015,
+        MAUCH2014,
+    )
+}
 """The methods by name, the default first."""
 
 
