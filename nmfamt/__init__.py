@@ -24,13 +24,26 @@ _HOMES = {
     "learning": ("learn_dictionary",),
     "learning_music": ("learn_dictionary_from_music",),
     "log_frequency": ("LogFrequency",),
-    "multipitch": ("BestDictionary", "Factorization"),
+    "multipitch": (
+        "BestDictionary",
+        "CombinedFrequencyPeriodicity",
+        "Factorization",
+        "HarmonicNMF",
+        "JointCombinations",
+        "JointLikelihood",
+        "MonophonicPitch",
+        "PLCA",
+        "UnsupervisedNMF",
+    ),
     "notes": ("Notes",),
     "spectrogram": ("Spectrogram",),
     "spectrogram_librosa": ("CQT", "STFT", "VQT", "Mel"),
     "summary": ("summarize",),
     "survey": ("Survey",),
-    "tracking": ("HMMTracker", "Threshold"),
+    "tracking": (
+        "HMMTracker",
+        "Threshold",
+    ),
     "transcriber": ("Transcriber",),
     "transcription": ("activate", "track", "transcribe"),
 }
@@ -53,8 +66,15 @@ if TYPE_CHECKING:
     from nmfamt.learning import learn_dictionary as learn_dictionary
     from nmfamt.learning_music import learn_dictionary_from_music as learn_dictionary_from_music
     from nmfamt.log_frequency import LogFrequency as LogFrequency
+    from nmfamt.multipitch import PLCA as PLCA
     from nmfamt.multipitch import BestDictionary as BestDictionary
+    from nmfamt.multipitch import CombinedFrequencyPeriodicity as CombinedFrequencyPeriodicity
     from nmfamt.multipitch import Factorization as Factorization
+    from nmfamt.multipitch import HarmonicNMF as HarmonicNMF
+    from nmfamt.multipitch import JointCombinations as JointCombinations
+    from nmfamt.multipitch import JointLikelihood as JointLikelihood
+    from nmfamt.multipitch import MonophonicPitch as MonophonicPitch
+    from nmfamt.multipitch import UnsupervisedNMF as UnsupervisedNMF
     from nmfamt.notes import Notes as Notes
     from nmfamt.spectrogram import Spectrogram as Spectrogram
     from nmfamt.spectrogram_librosa import CQT as CQT
