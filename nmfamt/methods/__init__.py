@@ -7,6 +7,7 @@ What each scores and costs is measured by ``benchmarks/accuracy_methods.py``.
 
 from nmfamt.exceptions import NmfamtError
 from nmfamt.methods.benetos import BENETOS2013
+from nmfamt.methods.cheng import CHENG2015_HMM, CHENG2016
 from nmfamt.methods.duan import DUAN2010
 from nmfamt.methods.mauch import MAUCH2014
 from nmfamt.methods.method import Method
@@ -15,6 +16,7 @@ from nmfamt.methods.pertusa import PERTUSA2012
 from nmfamt.methods.smaragdis import SMARAGDIS2003
 from nmfamt.methods.su import SU2015
 from nmfamt.methods.vincent import VINCENT2010
+from nmfamt.methods.wu import WU2022
 
 __all__ = ["DEFAULT", "METHODS", "Method", "find_method"]
 
@@ -29,6 +31,9 @@ METHODS = {
         SMARAGDIS2003,
         VINCENT2010,
         BENETOS2013,
+        CHENG2015_HMM,
+        CHENG2016,
+        WU2022,
         DUAN2010,
         PERTUSA2012,
         SU2015,

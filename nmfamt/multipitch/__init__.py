@@ -1,9 +1,12 @@
 """Front ends: each turns a `Spectrogram` into a `PitchActivation`.
 
-With a dictionary `Factorization`, `BestDictionary` and `PLCA`; without one all others.
+With a dictionary `Factorization`, `BestDictionary` and `PLCA`, with patterns of isolated notes
+`ConvolutiveFactorization` and `AttackDecay`; all others need nothing.
 """
 
+from nmfamt.multipitch.attack_decay import AttackDecay
 from nmfamt.multipitch.best_dictionary import BestDictionary
+from nmfamt.multipitch.convolutive import ConvolutiveFactorization
 from nmfamt.multipitch.factorization import Factorization
 from nmfamt.multipitch.frequency_periodicity import CombinedFrequencyPeriodicity
 from nmfamt.multipitch.harmonic import HarmonicNMF
@@ -15,8 +18,10 @@ from nmfamt.multipitch.unsupervised import UnsupervisedNMF
 
 __all__ = [
     "PLCA",
+    "AttackDecay",
     "BestDictionary",
     "CombinedFrequencyPeriodicity",
+    "ConvolutiveFactorization",
     "Factorization",
     "HarmonicNMF",
     "JointCombinations",
