@@ -9,8 +9,9 @@ import typer
 
 from nmfamt.cli.console import reporting, say, spinner
 from nmfamt.cli.files import check_target
-from nmfamt.cli.options import Debug, Overwrite
+from nmfamt.cli.options import Debug, Overwrite, check_method
 from nmfamt.exceptions import NmfamtError
+from nmfamt.methods import DEFAULT, find_method
 
 if TYPE_CHECKING:
     from nmfamt.spectrogram import Settings
@@ -45,6 +46,14 @@ def learn(
     ] = None,
     components: Annotated[int, typer.Option(min=2, metavar="N", help="Templates for each pitch.")] = 3,
     pitch_from: Annotated[PitchFrom, typer.Option(help="What says which note a file holds.")] = PitchFrom.name,
+    method: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            callback=check_method,
+            help="For which method: the default, or one that needs isolated notes.",
+        ),
+    ] = DEFAULT,
     music: Annotated[
         list[Path] | None,
         typer.Option(metavar="AUDIO", help="A recording whose notes are known. Repeat it, with its --labels."),
@@ -61,6 +70,15 @@ def learn(
     name = output.stem if name is None else name
     with reporting(debug):
         check_target(output, overwrite=overwrite)
+        learn_for_method = find_method(method).learn
+        if learn_for_method is not None:
+            if recordings or settings is not None:
+                raise NmfamtError(f"The method {method!r} learns from isolated notes, on the spectrogram of its paper.")
+            with spinner("Learning ..."):
+                learned = learn_for_method(notes)
+            learned.save(output, overwrite=overwrite)
+            say(f"Wrote {output}: {len(learned.pitches)} pitches, for --method {method}")
+            return
         chosen = None if settings is None else _read_settings(settings)
         with spinner("Learning ..."):
             if recordings:

@@ -29,6 +29,7 @@ __all__ = [
     "Sensitivity",
     "Start",
     "Tuning",
+    "check_method",
     "check_spans",
     "number",
     "parse_frequency",
@@ -122,7 +123,14 @@ def check_spans(*, fmin: float | None, fmax: float | None, start: float, end: fl
         raise typer.BadParameter(f"--end, {end:g} s, is not after --start, {start:g} s.")
 
 
-def _method(name: str) -> str:
+def check_method(name: str) -> str:
+    """Return the name of a method.
+
+    Raises
+    ------
+    typer.BadParameter
+        If there is none of that name.
+    """
     if name not in METHODS:
         raise typer.BadParameter(f"{name!r} is not one of {', '.join(METHODS)}.")
     return name
@@ -142,7 +150,8 @@ DictionaryNames = Annotated[
         "--dictionary",
         metavar="NAME|FILE",
         help="What the notes look like: a name from `nmfamt dictionaries`, or a file; by default piano. "
-        "Repeat it for several instruments, or let auto find out which of those that ship fit best.",
+        "Repeat it for several instruments, or let auto find out which of those that ship fit best. Methods that need "
+        "isolated notes take a folder of them, or what `nmfamt learn --method` wrote.",
     ),
 ]
 End = Annotated[
@@ -170,7 +179,7 @@ MethodName = Annotated[
     str,
     typer.Option(
         metavar="NAME",
-        callback=_method,
+        callback=check_method,
         help=f"One of {', '.join(METHODS)}; `nmfamt methods` describes them.",
     ),
 ]

@@ -6,12 +6,11 @@ silence of `cheng2015-hmm` were chosen on seven software pianos of MAPS. Departu
 `nmfamt.multipitch.attack_decay`, `nmfamt.learning_patterns`, `nmfamt.tracking.peaks` and `nmfamt.tracking.note_stages`.
 """
 
-import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nmfamt.methods.method import Method
+from nmfamt.methods.method import Method, load_or_learn
 from nmfamt.methods.nmf import sensitive_threshold
 
 if TYPE_CHECKING:
@@ -31,11 +30,8 @@ def _learn(source: Any) -> "AttackDecayTemplates":
     from nmfamt.learning_patterns import learn_attack_decay_templates
     from nmfamt.patterns import AttackDecayTemplates
 
-    if isinstance(source, AttackDecayTemplates):
-        return source
-    if isinstance(source, str | os.PathLike) and os.fspath(source).endswith(".npz"):
-        return AttackDecayTemplates.load(source)
-    return learn_attack_decay_templates(source)
+    found: AttackDecayTemplates = load_or_learn(source, AttackDecayTemplates, learn_attack_decay_templates)
+    return found
 
 
 def _front_end(templates: "AttackDecayTemplates", **options: Any) -> "AttackDecay":

@@ -1,10 +1,11 @@
 """What a named way to transcribe is: a paper, and the stages that carry out what it describes."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-__all__ = ["Method", "Needs"]
+__all__ = ["Method", "Needs", "load_or_learn"]
 
 Needs = Literal["nothing", "a dictionary", "isolated notes"]
 
@@ -57,3 +58,27 @@ class Method:
     tracker: Callable[..., Any]
     learn: Callable[[Any], Any] | None = None
     adapts: bool = False
+
+
+def load_or_learn(source: Any, kind: Any, learn: Callable[[Any], Any]) -> Any:
+    """Return what a method knows of notes: what is given, or read from a file, or learned from isolated notes.
+
+    Parameters
+    ----------
+    source : object of `kind`, or path, or sequence of paths
+        Learned already; a file that ends in ``.npz``; a folder of isolated notes, or several.
+    kind : type
+        What is wanted; its ``load`` reads files.
+    learn : callable
+        Learns it from isolated notes.
+
+    Examples
+    --------
+    >>> load_or_learn(3, int, len)
+    3
+    """
+    if isinstance(source, kind):
+        return source
+    if isinstance(source, str | os.PathLike) and os.fspath(source).endswith(".npz"):
+        return kind.load(source)
+    return learn(source)

@@ -5,10 +5,9 @@ Disklavier, the pieces that only the other room has choose the same. Departures 
 `nmfamt.multipitch.convolutive`, `nmfamt.learning_patterns` and `nmfamt.tracking.peaks`.
 """
 
-import os
 from typing import TYPE_CHECKING, Any
 
-from nmfamt.methods.method import Method
+from nmfamt.methods.method import Method, load_or_learn
 from nmfamt.methods.nmf import sensitive_threshold
 
 if TYPE_CHECKING:
@@ -25,11 +24,8 @@ def _learn(source: Any) -> "NotePatterns":
     from nmfamt.learning_patterns import learn_patterns
     from nmfamt.patterns import NotePatterns
 
-    if isinstance(source, NotePatterns):
-        return source
-    if isinstance(source, str | os.PathLike) and os.fspath(source).endswith(".npz"):
-        return NotePatterns.load(source)
-    return learn_patterns(source)
+    found: NotePatterns = load_or_learn(source, NotePatterns, learn_patterns)
+    return found
 
 
 def _front_end(patterns: "NotePatterns", **options: Any) -> "ConvolutiveFactorization":
