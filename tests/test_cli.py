@@ -355,6 +355,19 @@ def test_learn_from_files_with_options(nmfamt, here, instrument):
     assert (mine.name, mine.W.shape[1], mine.settings) == ("Lyre", 10, LogFrequency(power=0.5))
 
 
+@pytest.mark.parametrize("method", ["wu2022", "cheng2016"])
+def test_learn_for_a_method_that_needs_isolated_notes(nmfamt, here, instrument, method):
+    run = nmfamt("learn", instrument.notes, "--method", method, "-o", "mine.npz")
+    assert (run.status, run.out) == (0, "")
+    assert re.search(rf"^Wrote mine.npz: \d+ pitches, for --method {method}$", run.err, re.MULTILINE)
+    options = ("--method", method, "--dictionary", "mine.npz", "-o", "found.csv")
+    assert nmfamt("transcribe", instrument.song, *options).status == 0
+    assert len((here / "found.csv").read_text().splitlines()) > 1
+    assert "is not a dictionary" in nmfamt("transcribe", instrument.song, "--dictionary", "mine.npz", "-o", "x.csv").err
+    run = nmfamt("learn", "--music", instrument.song, "--labels", "no.mid", "--method", method, "-o", "other.npz")
+    assert "learns from isolated notes" in run.err
+
+
 def test_learn_from_music(nmfamt, here, instrument):
     pair = ["--music", instrument.song, "--labels", instrument.labels]
     run = nmfamt("learn", *pair, *pair, "-o", "mine.npz")
