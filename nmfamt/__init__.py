@@ -27,15 +27,19 @@ _HOMES = {
     "log_frequency": ("LogFrequency",),
     "multipitch": (
         "AttackDecay",
+        "BandwiseF0",
         "BestDictionary",
         "CombinedFrequencyPeriodicity",
         "ConvolutiveFactorization",
         "Factorization",
         "HarmonicNMF",
+        "IterativeF0",
         "JointCombinations",
         "JointLikelihood",
+        "JointSalience",
         "MonophonicPitch",
         "PLCA",
+        "Salience",
         "UnsupervisedNMF",
     ),
     "notes": ("Notes",),
@@ -76,14 +80,18 @@ if TYPE_CHECKING:
     from nmfamt.log_frequency import LogFrequency as LogFrequency
     from nmfamt.multipitch import PLCA as PLCA
     from nmfamt.multipitch import AttackDecay as AttackDecay
+    from nmfamt.multipitch import BandwiseF0 as BandwiseF0
     from nmfamt.multipitch import BestDictionary as BestDictionary
     from nmfamt.multipitch import CombinedFrequencyPeriodicity as CombinedFrequencyPeriodicity
     from nmfamt.multipitch import ConvolutiveFactorization as ConvolutiveFactorization
     from nmfamt.multipitch import Factorization as Factorization
     from nmfamt.multipitch import HarmonicNMF as HarmonicNMF
+    from nmfamt.multipitch import IterativeF0 as IterativeF0
     from nmfamt.multipitch import JointCombinations as JointCombinations
     from nmfamt.multipitch import JointLikelihood as JointLikelihood
+    from nmfamt.multipitch import JointSalience as JointSalience
     from nmfamt.multipitch import MonophonicPitch as MonophonicPitch
+    from nmfamt.multipitch import Salience as Salience
     from nmfamt.multipitch import UnsupervisedNMF as UnsupervisedNMF
     from nmfamt.notes import Notes as Notes
     from nmfamt.patterns import AttackDecayTemplates as AttackDecayTemplates

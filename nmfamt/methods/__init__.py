@@ -9,6 +9,7 @@ from nmfamt.exceptions import NmfamtError
 from nmfamt.methods.benetos import BENETOS2013
 from nmfamt.methods.cheng import CHENG2015_HMM, CHENG2016
 from nmfamt.methods.duan import DUAN2010
+from nmfamt.methods.klapuri import KLAPURI2003, KLAPURI2006_ITERATIVE, KLAPURI2006_JOINT
 from nmfamt.methods.mauch import MAUCH2014
 from nmfamt.methods.method import Method
 from nmfamt.methods.nmf import NMF, THRESHOLD_NMF
@@ -34,6 +35,9 @@ METHODS = {
         CHENG2015_HMM,
         CHENG2016,
         WU2022,
+        KLAPURI2003,
+        KLAPURI2006_ITERATIVE,
+        KLAPURI2006_JOINT,
         DUAN2010,
         PERTUSA2012,
         SU2015,
