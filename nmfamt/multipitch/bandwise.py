@@ -103,7 +103,7 @@ class BandwiseF0:
     polyphony: int | None = None
     tuning: float | str = "auto"
     inharmonicities: tuple[float, ...] = (0.0, 1e-4, 4e-4)
-    n_steps: int = 9
+    n_steps: int = 7
     counting: float = 0.70
 
     def __post_init__(self) -> None:
@@ -114,7 +114,7 @@ class BandwiseF0:
                 f"inharmonicities={self.inharmonicities} must be numbers from 0 to 0.1, such as (0.0, 1e-4, 4e-4)."
             )
         if not 1 <= self.n_steps <= 100:
-            raise NmfamtError(f"n_steps={self.n_steps} must be a number from 1 to 100, such as 9.")
+            raise NmfamtError(f"n_steps={self.n_steps} must be a number from 1 to 100, such as 7.")
         if not 0 <= self.counting <= 1:
             raise NmfamtError(f"counting={self.counting} must lie between 0 and 1, such as 0.7.")
 
