@@ -18,7 +18,9 @@ import accuracy_examples
 import accuracy_harmonica
 import accuracy_maps
 import accuracy_methods
+import accuracy_oracles
 import accuracy_orchestral
+import accuracy_polyphony
 import accuracy_robustness
 import bench_end_to_end
 import bench_nmf
@@ -29,6 +31,8 @@ README = REPOSITORY / "README.md"
 TABLES = {
     "accuracy_maps": accuracy_maps.table,
     "accuracy_methods": accuracy_methods.table,
+    "accuracy_polyphony": accuracy_polyphony.table,
+    "accuracy_oracles": accuracy_oracles.table,
     "accuracy_examples": accuracy_examples.table,
     "accuracy_harmonica": accuracy_harmonica.table,
     "accuracy_adaptation": accuracy_adaptation.table,
