@@ -6,9 +6,8 @@ silence of `cheng2015-hmm` were chosen on seven software pianos of MAPS. Departu
 `nmfamt.multipitch.attack_decay`, `nmfamt.learning_patterns`, `nmfamt.tracking.peaks` and `nmfamt.tracking.note_stages`.
 """
 
+import math
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from nmfamt.methods.method import Method, load_or_learn
 from nmfamt.methods.nmf import sensitive_threshold
@@ -96,7 +95,7 @@ def _stages(*, sensitivity: float | None = None, **options: Any) -> "NoteStages"
     if sensitivity is None:
         return NoteStages(**options)
     odds = 1 / sensitive_threshold(0.5, sensitivity) - 1
-    return NoteStages(NoteStages.silence - float(np.log(odds)), **options)
+    return NoteStages(NoteStages.silence - math.log(odds), **options)
 
 
 CHENG2015_HMM = Method(
