@@ -59,12 +59,11 @@ def octave_means(amplitudes: FloatArray) -> FloatArray:
     means = np.empty(n)
     for h in range(n):
         total, weights = 0.0, 0.0
-        for other in range(int((h + 1) / np.sqrt(2)) - 1, min(n, int((h + 1) * np.sqrt(2)))):
+        for other in range(int(np.ceil((h + 1) / np.sqrt(2))) - 1, min(n, int((h + 1) * np.sqrt(2)))):
             distance = np.log2((other + 1) / (h + 1))
-            if abs(distance) <= 0.5:
-                weight = 0.54 + 0.46 * np.cos(2 * np.pi * distance)
-                total += weight * amplitudes[other]
-                weights += weight
+            weight = 0.54 + 0.46 * np.cos(2 * np.pi * distance)
+            total += weight * amplitudes[other]
+            weights += weight
         means[h] = total / weights
     return means
 
