@@ -34,7 +34,6 @@ import soundfile
 from _results import EXAMPLES, F1, REPOSITORY, RESULTS, markdown, read, recordings, score_pieces, write
 
 import nmfamt
-from nmfamt.evaluation import Scores
 from nmfamt.methods import METHODS
 from nmfamt.transcription import AUTO, prepare_dictionary
 
@@ -83,12 +82,8 @@ def score_examples(method: str) -> dict[str, Any]:
         dictionary = None if METHODS[method].needs == "nothing" else names
         transcribe = partial(nmfamt.transcribe, method=method, dictionary=dictionary)
         scores.update(score_pieces(transcribe, [EXAMPLES / "audio" / f"{piece}.flac"], ".mid")["pieces"])
-    summary = nmfamt.summarize([_scores(score) for score in scores.values()]).to_dict()
+    summary = nmfamt.summarize(list(scores.values())).to_dict()
     return {"summary": summary, "pieces": scores}
-
-
-def _scores(known: dict[str, float | None]) -> Scores:
-    return Scores(**{name: float("nan") if value is None else value for name, value in known.items()})
 
 
 def speed(method: str) -> float:

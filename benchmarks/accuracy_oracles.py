@@ -2,7 +2,7 @@
 
 Essentia has two: ``MultiPitchKlapuri`` (A. Klapuri 2006, the iterative method) and ``MultiPitchMelodia`` (J. Salamon &
 E. Gomez 2012, with several contours at once). They run on the same files at their defaults, where ``NMFAMT_ESSENTIA``
-names a Python that has them (``benchmarks/peers/essentia_pitches.py``). They find onsets late: each is scored once more
+names a Python that has them (``benchmarks/peers/essentia_notes.py``). They find onsets late: each is scored once more
 with all its times 30 ms earlier, of 0, 10, 20 and 30 ms the constant with the most onsets on 13 of these very pieces.
 Nothing is taken off ours that a method does not take off itself. They find pitches from 55 to 1760 Hz only: everything
 is scored once more with the notes outside that range left out of references and estimates alike.
@@ -46,7 +46,6 @@ import nmfamt
 from nmfamt.methods import METHODS
 from nmfamt.note_files import read_notes
 from nmfamt.notes import Notes
-from nmfamt.pitch import hz_to_pitch
 from nmfamt.transcription import transcribe
 
 HOP = 0.01
@@ -67,7 +66,7 @@ COMMON = (33, 93)
 PEERS = {"Essentia MultiPitchKlapuri": "klapuri", "Essentia MultiPitchMelodia": "melodia"}
 """What the adapter calls each of them."""
 
-ADAPTER = Path(__file__).with_name("peers") / "essentia_pitches.py"
+ADAPTER = Path(__file__).with_name("peers") / "essentia_notes.py"
 
 System = Callable[[Path], Notes]
 
@@ -98,24 +97,15 @@ def peers(paths: Sequence[Path], folder: Path) -> dict[str, System]:
     for name, algorithm in PEERS.items():
         targets = {path: folder / f"{algorithm}_{path.parent.name}_{path.stem}.csv" for path in paths}
         pairs = [str(file) for pair in targets.items() for file in pair]
-        subprocess.run([python, str(ADAPTER), algorithm, *pairs], check=True, stdout=sys.stderr)
-        systems[name] = partial(_notes_of_frames, targets=targets, earlier=0.0)
-        systems[f"{name}, {1000 * EARLIER:.0f} ms earlier"] = partial(
-            _notes_of_frames, targets=targets, earlier=EARLIER
-        )
+        subprocess.run([python, str(ADAPTER), "--algorithm", algorithm, *pairs], check=True, stdout=sys.stderr)
+        systems[name] = partial(_notes, targets=targets, earlier=0.0)
+        systems[f"{name}, {1000 * EARLIER:.0f} ms earlier"] = partial(_notes, targets=targets, earlier=EARLIER)
     return systems
 
 
-def _notes_of_frames(path: Path, *, targets: dict[Path, Path], earlier: float) -> Notes:
-    """Return the notes in what the adapter wrote for a recording."""
-    lines = [line.split(",") for line in targets[path].read_text(encoding="utf-8").split()]
-    times = np.array([float(line[0]) for line in lines])
-    roll = np.zeros((128, round(times[-1] / HOP) + 1), dtype=bool)
-    nearest = np.rint(np.interp(np.arange(roll.shape[1]) * HOP, times, np.arange(len(times)))).astype(int)
-    for t, frame in enumerate(nearest.tolist()):
-        pitches = np.rint(hz_to_pitch(np.array(lines[frame][1:], dtype=float))).astype(int)
-        roll[pitches[(pitches >= 0) & (pitches < len(roll))], t] = True
-    return notes_of(roll).shifted(-earlier)
+def _notes(path: Path, *, targets: dict[Path, Path], earlier: float) -> Notes:
+    """Return the notes that the adapter wrote for a recording; it makes them of frames by the rule of `notes_of`."""
+    return read_notes(targets[path]).shifted(-earlier)
 
 
 def ours() -> dict[str, System]:

@@ -25,7 +25,7 @@ import accuracy_robustness
 import bench_end_to_end
 import bench_nmf
 import bench_spectrogram
-from _results import REPOSITORY, read
+from _results import REPOSITORY, RESULTS, read
 
 README = REPOSITORY / "README.md"
 TABLES = {
@@ -46,6 +46,9 @@ TABLES = {
 }
 """By the name of their results, what makes a table of the rows."""
 
+SUMMARIES = {"maps_30s": RESULTS / "maps-30s" / "summary.md"}
+"""What ``nmfamt benchmark`` wrote, of which the caption and the table of a paper are shown."""
+
 _MARKED = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end of table -->)", flags=re.DOTALL)
 
 
@@ -56,6 +59,10 @@ def filled(text: str) -> str:
 
 def made(name: str) -> str:
     """Return a table."""
+    if name in SUMMARIES:
+        parts = SUMMARIES[name].read_text(encoding="utf-8").split("\n\n")
+        caption = next(i for i, part in enumerate(parts) if "mean ± standard deviation in per cent." in part)
+        return "\n\n".join(parts[caption : caption + 2])
     return TABLES[name](read(name)["rows"])
 
 

@@ -19,7 +19,8 @@ _HOMES = {
     "adaptation": ("adapt_dictionary",),
     "dictionary": ("Dictionary", "list_dictionaries", "load_dictionary"),
     "dictionary_mixing": ("average_dictionaries", "combine_dictionaries"),
-    "evaluation": ("evaluate",),
+    "datasets": ("open_dataset",),
+    "evaluation": ("average_precision", "classify_errors", "evaluate", "evaluate_streams"),
     "exceptions": ("NmfamtError", "NmfamtWarning"),
     "learning": ("learn_dictionary",),
     "learning_music": ("learn_dictionary_from_music",),
@@ -65,12 +66,16 @@ __all__ = ["__version__", *_HOME_OF]
 if TYPE_CHECKING:
     from nmfamt.activation import PitchActivation as PitchActivation
     from nmfamt.adaptation import adapt_dictionary as adapt_dictionary
+    from nmfamt.datasets import open_dataset as open_dataset
     from nmfamt.dictionary import Dictionary as Dictionary
     from nmfamt.dictionary import list_dictionaries as list_dictionaries
     from nmfamt.dictionary import load_dictionary as load_dictionary
     from nmfamt.dictionary_mixing import average_dictionaries as average_dictionaries
     from nmfamt.dictionary_mixing import combine_dictionaries as combine_dictionaries
+    from nmfamt.evaluation import average_precision as average_precision
+    from nmfamt.evaluation import classify_errors as classify_errors
     from nmfamt.evaluation import evaluate as evaluate
+    from nmfamt.evaluation import evaluate_streams as evaluate_streams
     from nmfamt.exceptions import NmfamtError as NmfamtError
     from nmfamt.exceptions import NmfamtWarning as NmfamtWarning
     from nmfamt.learning import learn_dictionary as learn_dictionary

@@ -322,7 +322,9 @@ def _between(learned: _Learned, fmin: float, fmax: float) -> NDArray[np.bool_]:
     kept = (hz * tolerance >= fmin) & (hz <= fmax * tolerance)
     if not kept.any():
         low, high = pitch_to_name(learned.pitches[0]), pitch_to_name(learned.pitches[-1])
-        raise NmfamtError(f"No pitch of {learned.name!r} is left: it covers {low} to {high}.")
+        raise NmfamtError(
+            f"No pitch of {learned.name!r} lies from fmin={fmin:g} to fmax={fmax:g} Hz: it covers {low} to {high}."
+        )
     return np.asarray(kept)
 
 
@@ -348,7 +350,8 @@ def _save(learned: _Learned, path: str | os.PathLike[str], names: Sequence[str],
 
 def _load(kind: type[_Learned], path: str | os.PathLike[str], names: Sequence[str], key: str) -> dict[str, Any]:
     """Read a file, trusting nothing in it; return what `kind` is made of, which has been tried."""
-    refusal = f"holds no {kind.__name__} of nmfamt: learn them from isolated notes, and save them."
+    method = {"patterns": "wu2022", "attack_decay": "cheng2016"}[key]
+    refusal = f"holds no {kind.__name__}: make them with `nmfamt learn NOTES -o FILE.npz --method {method}`."
     arrays, meta = read_archive(path, key=key, newest=FORMAT, refusal=refusal, largest=_LARGEST)
     try:
         found: dict[str, Any] = {

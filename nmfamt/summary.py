@@ -1,23 +1,22 @@
 """Scores of several pieces: means, spreads and intervals, and the files that belong together.
 
 Every piece counts the same, whatever its length: means and standard deviations are over pieces, and the
-interval of a mean is a percentile bootstrap over pieces (B. Efron & R. J. Tibshirani, "An Introduction
-to the Bootstrap", 1993). Intervals that overlap do not make two methods equal on the same pieces:
-compare them piece by piece.
+interval of a mean is a percentile bootstrap over pieces (`nmfamt.bootstrap`). Intervals that overlap do not make two
+methods equal on the same pieces: compare them piece by piece (`nmfamt.significance`).
 """
 
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nmfamt import note_files
-from nmfamt.evaluation import Scores
+from nmfamt.bootstrap import mean_interval
+from nmfamt.evaluation import Scores, StreamScores
 from nmfamt.exceptions import NmfamtError, NmfamtWarning
 
 __all__ = ["Summary", "pair_files", "summarize"]
@@ -31,8 +30,10 @@ class Summary:
     ----------
     n_pieces : int
         Number of pieces.
+    n_known : dict of str to int
+        For each number, how many pieces have it: those where it is NaN or missing are left out.
     mean, std : dict of str to float
-        Mean and sample standard deviation of each number in `Scores`; pieces where it is NaN are left out.
+        Mean and sample standard deviation of each number.
     low, high : dict of str to float
         Limits of the bootstrap interval of the mean; NaN, like `std`, for a single piece.
     level : float
@@ -40,6 +41,7 @@ class Summary:
     """
 
     n_pieces: int
+    n_known: dict[str, int]
     mean: dict[str, float]
     std: dict[str, float]
     low: dict[str, float]
@@ -53,10 +55,13 @@ class Summary:
             statistic: {name: None if np.isnan(value) else value for name, value in values.items()}
             for statistic, values in statistics.items()
         }
-        return {"n_pieces": self.n_pieces, "level": self.level, **plain}
+        return {"n_pieces": self.n_pieces, "level": self.level, "n_known": self.n_known, **plain}
 
     def table(self) -> str:
-        """Return the means as a table to read, with the spread of F1 over the pieces."""
+        """Return the means as a table to read, with the spread of F1 over the pieces.
+
+        It has a line for what is known, of the scores of notes, streams and activations.
+        """
         pieces = "1 piece" if self.n_pieces == 1 else f"{self.n_pieces} pieces"
         lines = [f"{pieces:22}  precision  recall     F1    std  {self.level:.0%} interval of F1"]
         rows = {
@@ -64,28 +69,60 @@ class Summary:
             "onset": "onset",
             "offset": "onset, offset",
             "velocity": "onset, offset, velocity",
+            "stream_onset": "instrument, onset",
+            "stream_offset": "instr., onset, offset",
         }
         for key, title in rows.items():
-            precision, recall, f1 = (self.mean[f"{key}_{rate}"] for rate in ("precision", "recall", "f1"))
+            names = [f"{key}_{rate}" for rate in ("precision", "recall", "f1")]
+            if not all(name in self.mean for name in names):
+                continue
+            precision, recall, f1 = (self.mean[name] for name in names)
             std, low, high = (statistic[f"{key}_f1"] for statistic in (self.std, self.low, self.high))
             spread = "    -  -" if np.isnan(std) else f"{std:5.3f}  {low:.3f} to {high:.3f}"
             lines.append(f"{title:23} {precision:9.3f} {recall:7.3f} {f1:6.3f}  {spread}")
-        accuracy, bias, deviation = (self.mean[n] for n in ("frame_accuracy", "onset_bias", "onset_deviation"))
-        lines.append(f"frame accuracy {accuracy:.3f}")
-        if np.isnan(bias):
-            lines.append("onsets: none matched")
-        else:
-            lines.append(f"onsets: {1000 * bias:+.1f} ms on average, {1000 * deviation:.1f} ms either way")
-        return "\n".join(lines)
+        return "\n".join([*lines, *self._sentences()])
+
+    def _sentences(self) -> Iterator[str]:
+        """Yield what is no rate of precision and recall, a line a subject, where all its numbers are known."""
+        mean = {name: value for name, value in self.mean.items() if not np.isnan(value)}
+        for names, sentence in _SENTENCES.items():
+            if all(name in mean for name in names):
+                yield sentence.format(*(mean[name] for name in names))
+        if "onset_bias" in mean:
+            bias, deviation = 1000 * mean["onset_bias"], 1000 * mean["onset_deviation"]
+            yield f"onsets: {bias:+.1f} ms on average, {deviation:.1f} ms either way"
+        elif "onset_bias" in self.mean:
+            yield "onsets: none matched"
 
 
-def summarize(scores: Sequence[Scores], *, level: float = 0.95, n_resamples: int = 10_000, seed: int = 0) -> Summary:
+_SENTENCES = {
+    ("frame_accuracy",): "frame accuracy {:.3f}",
+    (
+        "frame_error_total",
+        "frame_error_substitution",
+        "frame_error_miss",
+        "frame_error_false_alarm",
+    ): "frame error {:.3f}: substitutions {:.3f}, misses {:.3f}, false alarms {:.3f}",
+    ("average_precision",): "average precision {:.3f}",
+    ("onset_overlap",): "overlap of notes matched by onset {:.3f}",
+    ("assignment_accuracy",): "notes found that have the right instrument {:.3f}",
+}
+
+
+def summarize(
+    scores: Sequence[Scores | StreamScores | Mapping[str, float | None]],
+    *,
+    level: float = 0.95,
+    n_resamples: int = 10_000,
+    seed: int = 0,
+) -> Summary:
     """Average scores over pieces.
 
     Parameters
     ----------
-    scores : sequence of Scores
-        One for each piece.
+    scores : sequence of Scores, StreamScores or mapping of str to float
+        One for each piece. Mappings hold numbers by name, with None or NaN for what is unknown, and may mix what
+        belongs to notes, streams and activations.
     level : float
         What part of the resampled means the interval holds.
     n_resamples : int
@@ -113,25 +150,24 @@ def summarize(scores: Sequence[Scores], *, level: float = 0.95, n_resamples: int
     """
     if not scores or not 0 < level < 1:
         raise NmfamtError(f"{len(scores)} scores at level {level}: give one at least, and a level such as 0.95.")
-    statistics: dict[str, list[float]] = {}
-    for field in fields(Scores):
-        values = np.array([getattr(score, field.name) for score in scores], dtype=np.float64)
-        statistics[field.name] = _statistics(values[~np.isnan(values)], level, n_resamples, seed)
-    mean, std, low, high = (
-        dict(zip(statistics, column, strict=True)) for column in zip(*statistics.values(), strict=True)
-    )
-    return Summary(len(scores), mean, std, low, high, level)
+    numbers = [_numbers(score) for score in scores]
+    n_known: dict[str, int] = {}
+    mean, std, low, high = (dict[str, float]() for _ in range(4))
+    for name in dict.fromkeys(name for score in numbers for name in score):
+        values = np.array([score.get(name) for score in numbers], dtype=np.float64)  # None becomes NaN
+        values = values[~np.isnan(values)]
+        n_known[name] = len(values)
+        mean[name] = float(values.mean()) if len(values) else np.nan
+        std[name] = float(values.std(ddof=1)) if len(values) > 1 else np.nan
+        low[name], high[name] = mean_interval(values, level=level, n_resamples=n_resamples, seed=seed)
+    return Summary(len(scores), n_known, mean, std, low, high, level)
 
 
-def _statistics(values: NDArray[np.float64], level: float, n_resamples: int, seed: int) -> list[float]:
-    """Return mean, standard deviation and the limits of the percentile interval of the mean."""
-    n = len(values)
-    if n < 2:
-        return [float(values[0]) if n else np.nan, np.nan, np.nan, np.nan]
-    # How often each piece is drawn: the resampled means are then one matrix product.
-    draws = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=n_resamples)
-    limits = np.quantile(draws @ values / n, [(1 - level) / 2, (1 + level) / 2])
-    return [float(number) for number in (values.mean(), values.std(ddof=1), *limits)]
+def _numbers(score: Scores | StreamScores | Mapping[str, float | None]) -> Mapping[str, float | None]:
+    """Return the numbers by name; what holds the scores of single instruments is no number."""
+    if isinstance(score, Mapping):
+        return score
+    return {field.name: getattr(score, field.name) for field in fields(score) if field.name != "streams"}
 
 
 def pair_files(references: str | os.PathLike[str], estimates: str | os.PathLike[str]) -> list[tuple[Path, Path]]:

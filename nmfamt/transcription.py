@@ -320,7 +320,7 @@ def prepare_dictionary(dictionary: Dictionaries | None, *, method: str = DEFAULT
         if dictionary is None:
             raise NmfamtError(
                 f"The method {method!r} learns from isolated notes of the instrument: give dictionary='my_notes/', a "
-                "folder of them."
+                f"folder of them, or a file that `nmfamt learn --method {method}` wrote."
             )
         return recipe.learn(dictionary)
     if isinstance(dictionary, str) and dictionary == AUTO:

@@ -15,16 +15,19 @@ import pytest
 import soundfile
 
 from nmfamt import __version__, transcription
-from nmfamt.cli.jobs import in_processes
 from nmfamt.dictionary import load_dictionary
 from nmfamt.evaluation import evaluate
 from nmfamt.exceptions import NmfamtWarning
+from nmfamt.jobs import in_processes
 from nmfamt.log_frequency import LogFrequency
 from nmfamt.notes import Notes
 from nmfamt.spectrogram import settings_from_dict
 
 HEADER = "onset,offset,pitch,velocity,confidence,instrument"
-COMMANDS = ("transcribe", "learn", "evaluate", "dictionaries", "methods", "activation", "track")
+COMMANDS = (
+    "transcribe", "learn", "adapt", "evaluate", "benchmark", "datasets", "dictionaries", "methods", "activation",
+    "track",
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -366,6 +369,17 @@ def test_learn_for_a_method_that_needs_isolated_notes(nmfamt, here, instrument, 
     assert "is not a dictionary" in nmfamt("transcribe", instrument.song, "--dictionary", "mine.npz", "-o", "x.csv").err
     run = nmfamt("learn", "--music", instrument.song, "--labels", "no.mid", "--method", method, "-o", "other.npz")
     assert "learns from isolated notes" in run.err
+    run = nmfamt("learn", instrument.notes, "--components", "5", "--method", method, "-o", "other.npz")
+    assert "leave out --music, --settings and --components" in run.err
+
+
+def test_nothing_is_learned_for_a_method_that_needs_nothing(nmfamt, here, instrument):
+    run = nmfamt("learn", instrument.notes, "--method", "su2015", "-o", "mine.npz")
+    assert (run.status, run.err.strip()) == (
+        1,
+        "Error: The method 'su2015' needs nothing to be learned: transcribe with it as it is.",
+    )
+    assert not (here / "mine.npz").exists()
 
 
 def test_learn_from_music(nmfamt, here, instrument):
@@ -421,6 +435,20 @@ def test_evaluate_two_folders(nmfamt, here):
     assert run.status == 1
     assert json.loads(run.out)["summary"]["n_pieces"] == 1
     assert "Error: 1 of 2 failed:\n  b: 'estimate/b.mid' is not a MIDI file" in run.err
+
+
+def test_evaluate_streams(nmfamt, here):
+    Notes([[0, 1], [1, 2]], [60, 62], instruments=["flute", "oboe"]).write("reference.json")
+    Notes([[0, 1], [1, 2]], [60, 62], instruments=["A", "A"]).write("estimate.json")
+    run = nmfamt("evaluate", "reference.json", "estimate.json", "--streams", "best")
+    assert re.search(r"^instrument, onset +0\.500", run.out, re.MULTILINE)
+    run = nmfamt("evaluate", "reference.json", "estimate.json", "--streams", "named", "--json")
+    answer = json.loads(run.out)
+    assert answer["pieces"][0]["stream_onset_f1"] == answer["summary"]["mean"]["assignment_accuracy"] == 0
+    assert [row["estimate"] for row in answer["pieces"][0]["streams"]] == [None, None, "A"]
+    assert nmfamt("evaluate", "reference.json", "estimate.json", "--streams", "worst").status == 2
+    plain = nmfamt("evaluate", "reference.json", "estimate.json", "--json")
+    assert "streams" not in json.loads(plain.out)["pieces"][0]
 
 
 # Dictionaries and methods

@@ -14,6 +14,7 @@ from nmfamt.multipitch.estimator import (
     check_estimator,
     describe,
     fundamentals,
+    rises,
     semitones,
     strongest,
     tuned,
@@ -116,6 +117,8 @@ def test_the_range_includes_its_ends_however_they_are_tuned():
     ("options", "message"),
     [
         ({"fmin": 880.0, "fmax": 440.0}, "fmax=440 Hz is below fmin=880 Hz: exchange them"),
+        ({"fmin": 1.0, "fmax": 2.0}, r"no MIDI pitch from fmin=1 to fmax=2 Hz: they reach from 8.2 to 12544 Hz"),
+        ({"fmin": 15000.0, "fmax": 20000.0}, "they reach from 8.2 to 12544 Hz"),
         ({"fmin": 0.0}, "must be frequencies in Hz, such as 27.5"),
         ({"fmin": float("nan")}, "must be frequencies in Hz"),
         ({"polyphony": 0}, "polyphony=0 must be a number of notes from 1"),
@@ -143,3 +146,11 @@ def test_the_strongest_of_equals_is_the_lowest():
     values = np.random.default_rng(1).random((5, 7))
     np.testing.assert_array_equal(strongest(values, None), values)
     np.testing.assert_array_equal((strongest(values, 2) > 0).sum(axis=0), 2)
+
+
+def test_rises_do_not_depend_on_how_a_recording_is_cut_into_chunks():
+    front_end = FirstPartial(tuning=0.0)
+    t = np.arange(12 * SR) / SR
+    found = front_end(front_end.settings(np.sin(2 * np.pi * 440 * t) * (1 + np.sin(40 * t)), sr=SR))
+    assert found.values.shape[1] > 1024
+    np.testing.assert_array_equal(found.onsets, rises(found.values))

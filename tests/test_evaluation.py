@@ -63,6 +63,73 @@ def test_counted_by_hand():
     assert scores.frame_f1 == pytest.approx(2 * common / (in_reference + in_estimate))
 
 
+def test_frame_errors_counted_by_hand():
+    # At a hop of 1 s:   0   1   2   3   4
+    # reference          C   C   CE  -   G
+    # estimate           C   D   C   A   GB
+    # N_ref              1   1   2   0   1    in all 5
+    # N_est              1   1   1   1   2
+    # N_corr             1   0   1   0   1
+    # max - corr         0   1   1   1   1    total 4 / 5
+    # min - corr         0   1   0   0   0    substitutions 1 / 5
+    # max(0, ref - est)  0   0   1   0   0    misses 1 / 5
+    # max(0, est - ref)  0   0   0   1   1    false alarms 2 / 5
+    reference = Notes([[0, 3], [2, 3], [4, 5]], [60, 64, 67])
+    estimate = Notes([[0, 1], [1, 2], [2, 3], [3, 4], [4, 5], [4, 5]], [60, 62, 60, 69, 67, 71])
+    for shift in (0.0, 0.25):  # fractions of a semitone are counted in another way
+        moved = Notes(estimate.intervals, estimate.pitches + shift)
+        scores = evaluate(reference, moved, hop=1.0)
+        assert scores.frame_error_total == 4 / 5
+        assert scores.frame_error_substitution == 1 / 5
+        assert scores.frame_error_miss == 1 / 5
+        assert scores.frame_error_false_alarm == 2 / 5
+        assert (scores.frame_precision, scores.frame_recall, scores.frame_accuracy) == (3 / 6, 3 / 5, 3 / 8)
+        assert scores.frame_f1 == pytest.approx(2 * 3 / 11)
+
+
+def test_frame_errors_can_exceed_one_and_need_a_reference():
+    notes, nothing = Notes([[0, 1]], [60]), Notes.empty()
+    four_wrong = Notes([[0, 1]] * 4, [61, 62, 63, 64])
+    scores = evaluate(notes, four_wrong)
+    assert (scores.frame_error_total, scores.frame_error_substitution, scores.frame_error_false_alarm) == (4, 1, 3)
+    assert evaluate(notes, nothing).frame_error_total == evaluate(notes, nothing).frame_error_miss == 1
+    assert evaluate(nothing, nothing).frame_error_total == evaluate(nothing, nothing).frame_error_false_alarm == 0
+    assert np.isnan(evaluate(nothing, notes).frame_error_total)
+    assert evaluate(nothing, notes).to_dict()["frame_error_miss"] is None
+
+
+def test_overlap_counted_by_hand():
+    reference = Notes([[0.0, 1.0], [2.0, 3.0], [4.0, 5.0], [6.0, 6.02]], [60, 62, 64, 65])
+    estimate = Notes(
+        [
+            [0.02, 1.1],  # both from 0.02 to 1, at least one from 0 to 1.1: 0.98 / 1.1; the offset is right
+            [1.98, 2.5],  # 0.5 / 1.02; the offset is wrong
+            [4.0, 5.0],  # another pitch: not matched
+            [6.03, 6.05],  # begins 10 ms after the reference ended, 50 ms from its onset to this offset: -0.01 / 0.05
+        ],
+        [60, 62, 66, 65],
+    )
+    scores = evaluate(reference, estimate)
+    assert (scores.onset_recall, scores.offset_recall) == (3 / 4, 2 / 4)
+    assert scores.onset_overlap == pytest.approx((0.98 / 1.1 + 0.5 / 1.02 - 0.01 / 0.05) / 3)
+    assert scores.offset_overlap == pytest.approx((0.98 / 1.1 - 0.01 / 0.05) / 2)
+    assert evaluate(reference, reference).onset_overlap == 1
+    assert np.isnan(evaluate(reference, Notes([[0, 1]], [80])).onset_overlap)
+
+
+def test_velocity_counted_by_hand():
+    # The line through (0, 20), (10, 40), (20, 60), (30, 120), by least squares: mean 15 and 60, slope
+    # (-15 * -40 + -5 * -20 + 5 * 0 + 15 * 60) / (225 + 25 + 25 + 225) = 1600 / 500 = 3.2,
+    # so 12, 44, 76, 108 where 20, 40, 60, 120 are wanted: 8, 4, 16 and 12 off. A tenth of the range is 10.
+    times = np.arange(4)[:, None] + [0.0, 1.0]
+    reference = Notes(times, [60] * 4, velocities=[20, 40, 60, 120])
+    estimate = Notes(times, [60] * 4, velocities=[1, 11, 21, 31])
+    scores = evaluate(reference, estimate)
+    assert (scores.velocity_precision, scores.velocity_recall, scores.velocity_f1) == (2 / 4, 2 / 4, 2 / 4)
+    assert evaluate(reference, estimate, velocity_tolerance=0.13).velocity_f1 == 3 / 4
+    assert evaluate(reference, estimate, velocity_tolerance=0.17).velocity_f1 == 1
+
+
 @pytest.mark.parametrize("pitch", range(21, 109))
 @pytest.mark.parametrize("error", [-1, 1])
 def test_a_semitone_is_an_error_everywhere_on_the_keyboard(pitch, error):
@@ -103,6 +170,13 @@ def test_frames_are_those_of_mir_eval(seed, scale):
     assert scores.frame_precision == pytest.approx(expected["Precision"], abs=1e-12)
     assert scores.frame_recall == pytest.approx(expected["Recall"], abs=1e-12)
     assert scores.frame_accuracy == pytest.approx(expected["Accuracy"], abs=1e-12)
+    assert scores.frame_error_total == pytest.approx(expected["Total Error"], abs=1e-12)
+    assert scores.frame_error_substitution == pytest.approx(expected["Substitution Error"], abs=1e-12)
+    assert scores.frame_error_miss == pytest.approx(expected["Miss Error"], abs=1e-12)
+    assert scores.frame_error_false_alarm == pytest.approx(expected["False Alarm Error"], abs=1e-12)
+    parts = (scores.frame_error_substitution, scores.frame_error_miss, scores.frame_error_false_alarm)
+    assert min(parts) > 0
+    assert scores.frame_error_total == pytest.approx(sum(parts))
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -111,12 +185,11 @@ def test_notes_are_those_of_mir_eval(seed):
     estimate = similar_notes(reference, seed)
     scores = evaluate(reference, estimate)
     arguments = (*reference.to_mir_eval(), *estimate.to_mir_eval())
-    for found, options in (
-        ((scores.onset_precision, scores.onset_recall, scores.onset_f1), {"offset_ratio": None}),
-        ((scores.offset_precision, scores.offset_recall, scores.offset_f1), {}),
-    ):
+    for level, options in (("onset", {"offset_ratio": None}), ("offset", {})):
+        found = [getattr(scores, f"{level}_{score}") for score in ("precision", "recall", "f1", "overlap")]
         expected = mir_eval.transcription.precision_recall_f1_overlap(*arguments, **options)
-        assert found == pytest.approx(expected[:3])
+        assert found == pytest.approx(expected)
+        assert 0.3 < found[3] < 0.99
         assert 0.3 < found[2] < 0.99
     expected = mir_eval.transcription_velocity.precision_recall_f1_overlap(
         *reference.to_mir_eval(), reference.velocities, *estimate.to_mir_eval(), estimate.velocities

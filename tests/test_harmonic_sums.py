@@ -272,3 +272,9 @@ def test_other_spectrograms_are_refused(make):
     spectrogram = Spectrogram(np.zeros((len(other.freqs), 3)), other.freqs, np.arange(3) / 100, other)
     with pytest.raises(NmfamtError, match=r"front_end.settings\(y, sr=sr\)"):
         make()(spectrogram)
+
+
+def test_salience_alone_keeps_nothing_but_maxima():
+    front_end = Salience(tuning=0.0, polyphony=None)
+    values = front_end(front_end.settings(tone(57) + tone(64), sr=SR)).values
+    assert not ((values[1:] > 0) & (values[:-1] > 0)).any()

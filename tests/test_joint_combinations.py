@@ -285,6 +285,13 @@ def test_combinations_agree_with_a_naive_oracle(seed):
 
 
 @kernel
+def test_pairs_of_many_candidates_are_counted_out_and_no_others():
+    found = JointCombinations(n_candidates=30, polyphony=2)._combinations
+    assert len(found) == 30 + 30 * 29 // 2
+    assert set(found.tolist()) == {1 << i | 1 << j for i in range(30) for j in range(30)}
+    assert (np.diff(found) > 0).all()
+
+
 def test_a_smooth_pattern_is_smoother_than_a_jagged_one():
     flat, falling, jagged = np.ones(8), 0.8 ** np.arange(8.0), np.array([1, 0.1] * 4)
     assert kernels.smoothness_of(flat) > kernels.smoothness_of(jagged)

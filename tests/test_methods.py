@@ -13,6 +13,7 @@ from nmfamt.transcription import make_transcriber, prepare_dictionary
 
 SR = 16000
 PLAYED = ((0.3, 60), (0.9, 64), (1.5, 67))
+NEEDING_NOTES = [name for name, method in METHODS.items() if method.needs == "isolated notes"]
 
 
 def test_the_default_comes_first():
@@ -107,6 +108,17 @@ def test_every_method_finds_nothing_in_silence(learned, name, y):
 
 
 @pytest.mark.parametrize("name", METHODS)
+def test_what_is_too_quiet_to_have_a_level_is_silence(melody, learned, name):
+    assert len(transcribe(1e-12 * melody, sr=SR, dictionary=learned[name], method=name)) == 0
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_more_notes_at_once_than_there_are_pitches(melody, learned, name):
+    options = {"sr": SR, "dictionary": learned[name], "method": name, "fmin": 329.6, "fmax": 329.6}
+    assert transcribe(melody, polyphony=9, **options).equals(transcribe(melody, polyphony=1, **options))
+
+
+@pytest.mark.parametrize("name", METHODS)
 def test_every_method_takes_the_options(melody, learned, name):
     options = {"sr": SR, "dictionary": learned[name], "method": name}
     found = transcribe(melody, fmin=325.0, fmax=335.0, polyphony=1, tuning=0.0, min_duration=0.06, **options)
@@ -136,7 +148,24 @@ def test_a_dictionary_is_refused_where_none_is_needed():
         make_transcriber("piano", method="mauch2014")
 
 
-@pytest.mark.parametrize("name", [name for name, method in METHODS.items() if method.needs == "isolated notes"])
+@pytest.mark.parametrize("name", NEEDING_NOTES)
+@pytest.mark.parametrize("dictionary", ["piano", "auto"])
+def test_the_name_of_a_dictionary_is_refused_where_isolated_notes_are_needed(name, dictionary):
+    with pytest.raises(NmfamtError, match=f"'{dictionary}' names dictionaries, and this method needs isolated notes"):
+        make_transcriber(dictionary, method=name)
+
+
+@pytest.mark.parametrize("name", NEEDING_NOTES)
+def test_what_was_learned_is_recognised_whatever_its_file_is_called(notes_folder, tmp_path, name):
+    learned = METHODS[name].learn(notes_folder, name="Lyre")
+    assert learned.name == "Lyre"
+    learned.save(tmp_path / "lyre.templates")
+    assert prepare_dictionary(str(tmp_path / "lyre.templates"), method=name).hash == learned.hash
+    with pytest.raises(NmfamtError, match="is no recording of a note: give it alone"):
+        prepare_dictionary([str(tmp_path / "lyre.templates"), str(notes_folder)], method=name)
+
+
+@pytest.mark.parametrize("name", NEEDING_NOTES)
 def test_isolated_notes_are_asked_for(name):
     with pytest.raises(NmfamtError, match="learns from isolated notes of the instrument: give dictionary='my_notes/'"):
         make_transcriber(method=name)

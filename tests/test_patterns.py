@@ -6,7 +6,7 @@ import soundfile
 from struck_notes import RATE, SMALL, struck
 
 from nmfamt import NmfamtError
-from nmfamt.learning_patterns import learn_attack_decay_templates, learn_patterns
+from nmfamt.learning_patterns import _filled, learn_attack_decay_templates, learn_patterns
 from nmfamt.patterns import AttackDecayTemplates, NotePatterns
 
 KINDS = ("patterns", "attack_decay")
@@ -83,7 +83,9 @@ def test_shifting_by_three_semitones_gives_another_note(learned, kind):
 def test_a_range_is_cut_out(learned):
     for found in learned.values():
         assert found.between(261, 330).pitches.tolist() == [60, 61, 62, 63, 64]
-        with pytest.raises(NmfamtError, match=r"No pitch of .* is left: it covers A3 to A4"):
+        with pytest.raises(
+            NmfamtError, match=r"No pitch of .* lies from fmin=1000 to fmax=2000 Hz: it covers A3 to A4"
+        ):
             found.between(1000, 2000)
 
 
@@ -134,3 +136,15 @@ def test_notes_of_one_pitch_are_averaged(folder, tmp_path):
         soundfile.write(tmp_path / name, np.pad(struck(60), (1333, 0)), 8000)
     twice, once = learn_patterns(tmp_path, settings=SMALL), learn_patterns([folder / "060.wav"], settings=SMALL)
     np.testing.assert_allclose(twice.W, once.W, atol=1e-6)
+
+
+def test_the_nearer_of_two_neighbours_weighs_more():
+    learned = NotePatterns(np.ones((2, len(SMALL.freqs), 2)), [60, 64], SMALL)
+    given = []
+
+    def average(parts, weights):
+        given.append([(float(part.pitches[0]), weight) for part, weight in zip(parts, weights, strict=True)])
+        return {"W": parts[0].W}
+
+    assert _filled(learned, average).pitches.tolist() == [60, 61, 62, 63, 64]
+    assert given == [[(60, 1.0), (64, 1 / 3)], [(60, 0.5), (64, 0.5)], [(60, 1 / 3), (64, 1.0)]]

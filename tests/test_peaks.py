@@ -87,3 +87,9 @@ def test_gain_does_not_matter_and_silence_has_no_notes():
 def test_bad_options_are_refused_with_their_cure(options, message):
     with pytest.raises(NmfamtError, match=message):
         PeakTracker(**options)
+
+
+def test_a_note_lasts_a_while_though_it_fades_at_once():
+    activation = peaked((10, 0.5), decay=50.0)
+    (note,) = PeakTracker(min_duration=0.1, **AT_ONCE)(activation).intervals
+    np.testing.assert_allclose(note, [0.2, 0.3])

@@ -1,11 +1,12 @@
 """Scores of several pieces."""
 
 import json
+from dataclasses import fields
 
 import numpy as np
 import pytest
 
-from nmfamt.evaluation import evaluate
+from nmfamt.evaluation import Scores, evaluate, evaluate_streams
 from nmfamt.exceptions import NmfamtError, NmfamtWarning
 from nmfamt.notes import Notes
 from nmfamt.summary import pair_files, summarize
@@ -46,6 +47,7 @@ def test_the_interval_depends_on_the_seed_alone():
 def test_pieces_where_a_number_is_unknown_are_left_out_of_it():
     summary = summarize([piece(0), piece(5), piece(5)])
     assert summary.mean["onset_bias"] == 0
+    assert (summary.n_known["onset_bias"], summary.n_known["onset_f1"]) == (2, 3)
     assert summary.mean["onset_f1"] == pytest.approx(1 / 3)
 
 
@@ -55,6 +57,38 @@ def test_one_piece_has_no_spread():
     assert np.isnan([summary.std["onset_f1"], summary.low["onset_f1"], summary.high["onset_f1"]]).all()
     assert summary.to_dict()["std"]["onset_f1"] is None
     json.dumps(summary.to_dict(), allow_nan=False)
+
+
+def test_every_score_is_summarized():
+    summary = summarize([piece(2), piece(9)])
+    assert set(summary.mean) == {field.name for field in fields(Scores)}
+    # of 10 pitches at each instant 8 are substituted in one piece, 1 in the other
+    assert summary.mean["frame_error_substitution"] == pytest.approx((0.8 + 0.1) / 2)
+    assert summary.std["frame_error_total"] == pytest.approx(np.std([0.8, 0.1], ddof=1))
+
+
+def test_other_scores_are_summarized_by_name():
+    pieces = [{"average_precision": 0.5, "frame_f1": 0.4}, {"average_precision": None}, {"average_precision": 0.7}]
+    summary = summarize(pieces)
+    assert summary.mean == pytest.approx({"average_precision": 0.6, "frame_f1": 0.4})
+    assert summary.n_known == {"average_precision": 2, "frame_f1": 1}
+    assert summary.to_dict()["n_known"]["average_precision"] == 2
+    assert summary.table().splitlines()[1:] == ["average precision 0.600"]
+    everything = summarize([piece(2).to_dict() | {"average_precision": 0.25}])
+    assert everything.mean["onset_f1"] == 0.2
+    assert everything.table() == summarize([piece(2)]).table().replace("overlap", "average precision 0.250\noverlap")
+
+
+def test_streams_are_summarized():
+    reference = Notes([[0, 1], [1, 2]], [60, 62], instruments=["flute", "oboe"])
+    flute = Notes([[0, 1], [1, 2]], [60, 62], instruments="flute")
+    summary = summarize([evaluate_streams(reference, reference), evaluate_streams(reference, flute)])
+    assert summary.mean["stream_onset_f1"] == summary.mean["assignment_accuracy"] == (1 + 1 / 2) / 2
+    assert "streams" not in summary.mean
+    lines = summary.table().splitlines()
+    assert lines[1].split()[:5] == ["instrument,", "onset", "0.750", "0.750", "0.750"]
+    assert lines[2].split()[:4] == ["instr.,", "onset,", "offset", "0.750"]
+    assert lines[3] == "notes found that have the right instrument 0.750"
 
 
 def test_nothing_to_average():
@@ -81,6 +115,8 @@ def test_table():
     ]
     assert lines[2].split()[:5] == ["onset", "0.500", "0.500", "0.500", "0.361"]
     assert "frame accuracy" in table
+    assert "frame error 0.500: substitutions 0.500, misses 0.000, false alarms 0.000" in lines
+    assert "overlap of notes matched by onset 1.000" in lines
     assert "1 piece " in summarize([piece(2)]).table()
 
 

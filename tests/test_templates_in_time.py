@@ -8,10 +8,12 @@ import pytest
 import soundfile
 from struck_notes import SMALL, SR, play, struck
 
-from nmfamt import HMMTracker, NmfamtError, PitchActivation, Spectrogram, Survey, Threshold, Transcriber
+from nmfamt import STFT, HMMTracker, NmfamtError, PitchActivation, Spectrogram, Survey, Threshold, Transcriber
 from nmfamt.learning_patterns import learn_attack_decay_templates, learn_patterns
 from nmfamt.multipitch.attack_decay import AttackDecay
 from nmfamt.multipitch.convolutive import ConvolutiveFactorization
+from nmfamt.nmf.attack_decay import unfold
+from nmfamt.patterns import AttackDecayTemplates
 from nmfamt.tracking.peaks import PeakTracker
 
 PITCHES = (57, 60, 64, 67, 69)
@@ -129,7 +131,7 @@ def test_bad_options_are_refused_with_their_cure(front_end):
     for options, message in (
         ({"n_iter": 0}, "n_iter=0 must be a number of updates"),
         ({"beta": 3.0}, r"beta=3.0 must lie in \[0, 2\]"),
-        ({"fmin": 2000.0}, "No pitch of .* is left"),
+        ({"fmin": 2000.0}, "No pitch of .* lies from fmin=2000"),
         ({"tuning": "sharp"}, "tuning='sharp' must be 'auto'"),
         ({"polyphony": 0}, "polyphony=0 must be"),
     ):
@@ -140,3 +142,18 @@ def test_bad_options_are_refused_with_their_cure(front_end):
     other = replace(SMALL, n_fft=512)
     with pytest.raises(NmfamtError, match=r"front_end.settings\(y, sr=sr\)"):
         front_end(other(np.zeros(SR), sr=SR))
+
+
+def test_attack_and_decay_both_explain():
+    settings = STFT(sr=8000, hop_length=160, n_fft=16, power=1.0)
+    W, A = np.zeros((len(settings.freqs), 1)), np.zeros((len(settings.freqs), 1))
+    W[1], A[4] = 1.0, 3.0
+    templates = AttackDecayTemplates(W, A, [0.1], [0.5, 1.0, 0.5], [69], settings)
+    H = np.zeros((1, 30))
+    H[0, 5] = 2.0
+    tails, strikes = unfold(H, decay=templates.decay, transient=templates.transient)
+    S = templates.W @ tails + templates.A @ strikes
+    spectrogram = Spectrogram(S, settings.freqs, 0.02 * np.arange(30), settings)
+    values, onsets = AttackDecay(templates, tuning=0.0, n_iter=500).explain(spectrogram)
+    np.testing.assert_allclose(values[0], S.sum(axis=0), atol=0.02)
+    np.testing.assert_allclose(onsets, strikes, atol=0.02)

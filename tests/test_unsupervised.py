@@ -227,3 +227,16 @@ def test_blocks_need_templates_and_their_own_settings():
     other = STFT()(tone(69), sr=SR)
     with pytest.raises(NmfamtError, match=r"UnsupervisedNMF\(settings=survey.sample.settings\)"):
         front_end.fitted(Survey.of([other]))
+
+
+@pytest.mark.parametrize(("most_misfit", "is_pitched"), [(1.1, True), (1e-6, False)])
+def test_a_template_that_no_pitch_fits_has_none(most_misfit, is_pitched):
+    front_end = UnsupervisedNMF(**{**SMALL, "rank": 1}, most_misfit=most_misfit)
+    fitted = front_end.fitted(Survey.of([front_end.settings(tone(57, 1.0), sr=SR)]))
+    assert np.isfinite(fitted.template_pitches).tolist() == [is_pitched]
+
+
+def test_what_lies_below_the_range_is_not_taken_for_its_octave():
+    front_end = UnsupervisedNMF(**{**SMALL, "fmin": 200.0, "rank": 1})
+    fitted = front_end.fitted(Survey.of([front_end.settings(tone(45, 1.0, partials=range(1, 6)), sr=SR)]))
+    assert fitted.template_pitches.tolist() == [45]

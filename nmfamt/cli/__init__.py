@@ -18,7 +18,7 @@ from typing import Annotated
 import typer
 
 from nmfamt import __version__
-from nmfamt.cli import adaptation, catalogue, evaluation, halves, learning, transcription
+from nmfamt.cli import adaptation, benchmark, catalogue, evaluation, halves, learning, transcription
 
 __all__ = ["main"]
 
@@ -32,6 +32,8 @@ app.command()(transcription.transcribe)
 app.command()(learning.learn)
 app.command()(adaptation.adapt)
 app.command()(evaluation.evaluate)
+app.command()(benchmark.benchmark)
+app.command()(benchmark.datasets)
 app.add_typer(catalogue.dictionaries)
 app.add_typer(catalogue.methods)
 app.command()(halves.activation)

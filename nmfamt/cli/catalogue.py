@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nmfamt.cli.console import Failure, fail, reporting
-from nmfamt.cli.jobs import attempt
 from nmfamt.cli.options import Debug
+from nmfamt.jobs import attempt
 from nmfamt.methods import DEFAULT, METHODS, find_method
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def _show_method(
         if departed:
             typer.echo("\nDepartures from the paper")
             _numbered(departed)
-        typer.echo(f"\n{method.bibtex}")
+        typer.echo(method.bibtex if departed else f"\n{method.bibtex}")
 
 
 def _numbered(items: Sequence[str]) -> None:

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, TextIO
 
 import typer
 
-from nmfamt.exceptions import NmfamtError, NmfamtWarning
+from nmfamt.exceptions import NmfamtWarning, sentence
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["Failure", "Report", "fail", "progress_bar", "reporting", "say", "sentence", "spinner"]
+__all__ = ["Failure", "Report", "fail", "progress_bar", "reporting", "say", "spinner"]
 
 Report = Callable[[float], None]
 """Takes the part that is done, 0 to 1."""
@@ -94,26 +94,6 @@ def _show_warning(
     line: str | None = None,
 ) -> None:
     say(f"Warning: {message}")
-
-
-def sentence(error: BaseException) -> str:
-    """Return what is wrong, in one line.
-
-    Examples
-    --------
-    >>> sentence(PermissionError(13, "Permission denied", "notes.mid"))
-    "'notes.mid': Permission denied."
-    """
-    if isinstance(error, NmfamtError):
-        return " ".join(str(error).split())
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename!r}: {error.strerror}." if error.filename else f"{error.strerror}."
-    if isinstance(error, MemoryError):
-        return "There is not enough memory: work on a part, with --start and --end."
-    return (
-        f"{' '.join(f'{type(error).__name__}: {error}'.split())}. This is a fault of nmfamt rather than of "
-        "the input: please report it with what --debug shows."
-    )
 
 
 def fail(failures: list[Failure], n_inputs: int) -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import typer
 
-from nmfamt.cli.console import Failure, sentence
+from nmfamt.cli.console import Failure
 from nmfamt.cli.options import FormatName
-from nmfamt.exceptions import NmfamtError
+from nmfamt.exceptions import NmfamtError, sentence
 
 __all__ = ["Job", "check_target", "find_recordings", "format_of", "plan"]
 

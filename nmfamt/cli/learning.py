@@ -3,7 +3,7 @@
 import json
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from nmfamt.spectrogram import Settings
 
 __all__ = ["learn"]
+
+_COMPONENTS = 3  # templates for each pitch, unless another number is asked for
 
 
 class PitchFrom(StrEnum):
@@ -44,14 +46,15 @@ def learn(
         Path | None,
         typer.Option(metavar="FILE", help="The spectrogram to learn on, in JSON as `dictionaries show` prints it."),
     ] = None,
-    components: Annotated[int, typer.Option(min=2, metavar="N", help="Templates for each pitch.")] = 3,
+    components: Annotated[int, typer.Option(min=2, metavar="N", help="Templates for each pitch.")] = _COMPONENTS,
     pitch_from: Annotated[PitchFrom, typer.Option(help="What says which note a file holds.")] = PitchFrom.name,
     method: Annotated[
         str,
         typer.Option(
             metavar="NAME",
             callback=check_method,
-            help="For which method: the default, or one that needs isolated notes.",
+            help="For which method: the default and others that need a dictionary share one, those that need isolated "
+            "notes have their own.",
         ),
     ] = DEFAULT,
     music: Annotated[
@@ -70,14 +73,19 @@ def learn(
     name = output.stem if name is None else name
     with reporting(debug):
         check_target(output, overwrite=overwrite)
-        learn_for_method = find_method(method).learn
-        if learn_for_method is not None:
-            if recordings or settings is not None:
-                raise NmfamtError(f"The method {method!r} learns from isolated notes, on the spectrogram of its paper.")
+        recipe = find_method(method)
+        if recipe.needs == "nothing":
+            raise NmfamtError(f"The method {method!r} needs nothing to be learned: transcribe with it as it is.")
+        if recipe.learn is not None:
+            if recordings or settings is not None or components != _COMPONENTS:
+                raise NmfamtError(
+                    f"The method {method!r} learns from isolated notes, on the spectrogram of its paper: leave out "
+                    "--music, --settings and --components."
+                )
             with spinner("Learning ..."):
-                learned = learn_for_method(notes)
+                learned = recipe.learn(notes, name=name, pitch_from=pitch_from.value)
             learned.save(output, overwrite=overwrite)
-            say(f"Wrote {output}: {len(learned.pitches)} pitches, for --method {method}")
+            say(f"Wrote {output}: {_counted(learned)}, for --method {method}")
             return
         chosen = None if settings is None else _read_settings(settings)
         with spinner("Learning ..."):
@@ -98,10 +106,15 @@ def learn(
                     pitch_from=pitch_from.value,
                 )
         dictionary.save(output, overwrite=overwrite)
-        n_pitches = len(set(dictionary.pitches.tolist()))
-        n_filled = len(set(dictionary.pitches[dictionary.filled].tolist()))
-        count = "1 pitch" if n_pitches == 1 else f"{n_pitches} pitches"
-        say(f"Wrote {output}: {count}" + (f", {n_filled} of them made from their neighbours" if n_filled else ""))
+        say(f"Wrote {output}: {_counted(dictionary)}")
+
+
+def _counted(learned: Any) -> str:
+    """Say how many pitches a dictionary, or what a method learned, has."""
+    n_pitches = len(set(learned.pitches.tolist()))
+    n_filled = len(set(learned.pitches[learned.filled].tolist()))
+    count = "1 pitch" if n_pitches == 1 else f"{n_pitches} pitches"
+    return count + (f", {n_filled} of them made from their neighbours" if n_filled else "")
 
 
 def _check_sources(*, n_notes: int, n_music: int, n_labels: int) -> None:

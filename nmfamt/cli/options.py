@@ -33,6 +33,7 @@ __all__ = [
     "check_spans",
     "number",
     "parse_frequency",
+    "parse_tuning",
 ]
 
 

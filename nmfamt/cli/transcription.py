@@ -10,7 +10,6 @@ import typer
 
 from nmfamt.cli.console import Failure, fail, progress_bar, reporting, say
 from nmfamt.cli.files import Job, find_recordings, plan
-from nmfamt.cli.jobs import Outcome, attempt, in_processes
 from nmfamt.cli.options import (
     Adapt,
     Debug,
@@ -33,6 +32,7 @@ from nmfamt.cli.options import (
     number,
 )
 from nmfamt.exceptions import NmfamtError
+from nmfamt.jobs import Outcome, attempt, in_processes
 from nmfamt.methods import DEFAULT
 
 if TYPE_CHECKING:

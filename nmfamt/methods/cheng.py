@@ -25,11 +25,11 @@ __all__ = ["CHENG2015_HMM", "CHENG2016"]
 _THRESHOLD = 0.025
 
 
-def _learn(source: Any) -> "AttackDecayTemplates":
+def _learn(source: Any, **options: Any) -> "AttackDecayTemplates":
     from nmfamt.learning_patterns import learn_attack_decay_templates
     from nmfamt.patterns import AttackDecayTemplates
 
-    found: AttackDecayTemplates = load_or_learn(source, AttackDecayTemplates, learn_attack_decay_templates)
+    found: AttackDecayTemplates = load_or_learn(source, AttackDecayTemplates, learn_attack_decay_templates, **options)
     return found
 
 

@@ -7,10 +7,9 @@ printed is what is done. What a method scores and costs was measured by ``benchm
 import inspect
 import json
 import re
-import sys
 from collections.abc import Iterator
 from dataclasses import MISSING, dataclass, fields, is_dataclass
-from importlib import resources
+from importlib import import_module, resources
 from typing import Any
 
 from nmfamt.methods.method import Method
@@ -120,24 +119,35 @@ def departures(method: Method) -> list[str]:
     """
     modules = [stage.__module__ if inspect.isclass(stage) else type(stage).__module__ for stage in stages(method)]
     modules.append(method.front_end.__module__)
+    if method.learn is not None:
+        modules.append("nmfamt.learning_patterns")
     found: list[str] = []
     for module in dict.fromkeys(modules):
-        found += [text for text in _departures(inspect.getdoc(sys.modules[module]) or "") if text not in found]
+        found += [text for text in _departures(module) if text not in found]
     return found
 
 
 def _parameters(stage: Any) -> Iterator[Parameter]:
     kind = stage if inspect.isclass(stage) else type(stage)
     texts = _described(inspect.getdoc(kind) or "")
+    nested = []  # hyper-parameters that stand in a class of their own; the settings are a stage by themselves
     for field in fields(kind) if is_dataclass(kind) else ():
         if field.name in _SKIPPED or field.name not in texts or not texts[field.name]:
             continue
         value = field.default if inspect.isclass(stage) else getattr(stage, field.name)
         yield Parameter(kind.__name__, field.name, _printed(value), texts[field.name])
+        if field.name != "settings" and _is_value(value):
+            nested.append(value)
+    for value in nested:
+        yield from _parameters(value)
+
+
+def _is_value(value: Any) -> bool:
+    return is_dataclass(value) and not isinstance(value, type)
 
 
 def _printed(value: Any) -> str:
-    if value is MISSING or hasattr(value, "__array__") or (is_dataclass(value) and not isinstance(value, type)):
+    if value is MISSING or hasattr(value, "__array__") or _is_value(value):
         return ""
     text = str(value)
     return text if len(text) <= _LONGEST else ""
@@ -155,13 +165,15 @@ def _described(docstring: str) -> dict[str, str]:
     return found
 
 
-def _departures(docstring: str) -> list[str]:
-    """Return the items of a list, or the sentences, that a docstring gives under Departures."""
-    section = re.search(r"^Departures?:(.*)", docstring, re.DOTALL | re.MULTILINE)
+def _departures(module: str) -> list[str]:
+    """Return what the docstring of a module gives under Departures, items or sentences, and those that it refers to."""
+    docstring = inspect.getdoc(import_module(module)) or ""
+    section = re.search(r"^Departures?(?:, besides those of `([\w.]+)`)?:(.*)", docstring, re.DOTALL | re.MULTILINE)
     if section is None:
         return []
-    items = re.split(r"^\d+\. ", section[1], flags=re.MULTILINE)
+    besides = _departures(section[1]) if section[1] else []
+    items = re.split(r"^\d+\. ", section[2], flags=re.MULTILINE)
     if len(items) == 1:
-        text = " ".join(section[1].partition("\n\n")[0].split())
-        return [text[:1].upper() + text[1:]] if text else []
-    return [" ".join(item.partition("\n\n")[0].split()) for item in items[1:]]
+        text = " ".join(section[2].partition("\n\n")[0].split())
+        return [*besides, text[:1].upper() + text[1:]] if text else besides
+    return [*besides, *(" ".join(item.partition("\n\n")[0].split()) for item in items[1:])]

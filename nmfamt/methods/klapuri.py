@@ -81,8 +81,9 @@ KLAPURI2006_ITERATIVE = Method(
     needs="nothing",
     equations=(
         *_WHITENING,
-        "The most salient pitch is detected; its partials, weighted by g and as wide as the window makes them, are "
-        "added to what was detected, of which 0.89 is taken from the spectrum. Then the next is looked for.",
+        "The most salient pitch is detected; its partials, weighted by g over that of the first and as wide as the "
+        "window makes them, are added to what was detected, of which 0.89 is taken from the spectrum. Then the next is "
+        "looked for.",
         "The number of sounds j grows while the sum of their saliences over j to the power 0.70 does.",
         *_NOTES,
     ),

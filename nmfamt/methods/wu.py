@@ -20,11 +20,11 @@ __all__ = ["WU2022"]
 _THRESHOLD = 0.03
 
 
-def _learn(source: Any) -> "NotePatterns":
+def _learn(source: Any, **options: Any) -> "NotePatterns":
     from nmfamt.learning_patterns import learn_patterns
     from nmfamt.patterns import NotePatterns
 
-    found: NotePatterns = load_or_learn(source, NotePatterns, learn_patterns)
+    found: NotePatterns = load_or_learn(source, NotePatterns, learn_patterns, **options)
     return found
 
 

@@ -38,6 +38,9 @@ _C4, _C5, _C6, _C7 = (
 _LOG_2 = np.float32(0.69314718)
 
 _jit = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz", "reassoc"})
+# Inlined: as functions of their own they exist twice, by themselves and optimised for their caller, and which one was
+# called, with its own order of sums, depended on whether it had just been compiled or came from the cache.
+_inlined = njit(nogil=True, error_model="numpy", fastmath={"contract", "nsz", "reassoc"}, forceinline=True)
 
 
 def add_rows(H: FloatArray, starts: NDArray[np.int64]) -> FloatArray:
@@ -124,7 +127,7 @@ def _deletion_loss(
                 loss[t, r] = max(_loss_of(V[t], x, part, beta), 0.0)
 
 
-@_jit
+@_inlined
 def _add(W: FloatArray, h: FloatArray, first: int, last: int, x: FloatArray) -> None:
     """Add the templates `first` to `last` (excluded) times their activations to `x`."""
     for k in range(first, last):
@@ -134,7 +137,7 @@ def _add(W: FloatArray, h: FloatArray, first: int, last: int, x: FloatArray) -> 
                 x[f] += value * W[k, f]
 
 
-@_jit
+@_inlined
 def _loss_of_kl(v: FloatArray, x: FloatArray, inverse: FloatArray, part: FloatArray) -> Any:
     """Return the rise of the Kullback-Leibler divergence: ``-v log(1 - part / x) - part``, summed.
 
@@ -152,7 +155,7 @@ def _loss_of_kl(v: FloatArray, x: FloatArray, inverse: FloatArray, part: FloatAr
     return total
 
 
-@_jit
+@_inlined
 def _loss_of(v: FloatArray, x: FloatArray, part: FloatArray, beta: float) -> Any:
     """Return the rise of any other divergence of one frame if `part` is taken out of its model `x`."""
     total = 0.0

@@ -47,6 +47,7 @@ from nmfamt.multipitch.estimator import (
     semitones,
     share_out,
     tuned,
+    uncompressed,
 )
 from nmfamt.multipitch.salience import check_linear
 from nmfamt.spectrogram import Spectrogram
@@ -175,9 +176,7 @@ def _from_zero(spectrogram: Spectrogram) -> tuple[NDArray[np.float64], NDArray[n
     """Return the magnitudes from 0 Hz to the end of what is looked at, and their frequencies; frames come first."""
     freqs = np.arange(len(spectrogram.freqs) + 1) * spectrogram.freqs[0]
     heard = freqs[1:] <= min(_FMAX * 2 ** (_OCTAVES / 2), spectrogram.bandwidth)
-    magnitudes = spectrogram.S[heard].astype(np.float64)
-    if spectrogram.settings.power != 1:
-        magnitudes **= 1 / spectrogram.settings.power
+    magnitudes = uncompressed(spectrogram.S[heard].astype(np.float64), spectrogram.settings)
     return np.ascontiguousarray(np.pad(magnitudes, ((1, 0), (0, 0))).T), freqs[: 1 + np.count_nonzero(heard)]
 
 

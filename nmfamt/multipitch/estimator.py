@@ -38,6 +38,7 @@ __all__ = [
     "activation_blocks",
     "activation_of",
     "check_estimator",
+    "check_survey",
     "describe",
     "fundamentals",
     "rises",
@@ -45,12 +46,14 @@ __all__ = [
     "share_out",
     "strongest",
     "tuned",
+    "uncompressed",
 ]
 
 FloatArray = NDArray[np.floating[Any]]
 
 _CHUNK_FRAMES = 512
 _MOST_POLYPHONY = 128
+_LOWEST, _HIGHEST = 0, 127  # MIDI pitches
 
 
 class Estimator(Protocol):
@@ -118,11 +121,11 @@ def check_estimator(estimator: Estimator) -> None:
     if not 0 < fmin < np.inf or not 0 < fmax < np.inf:
         raise NmfamtError(f"fmin={fmin} and fmax={fmax} must be frequencies in Hz, such as 27.5 and 4186.")
     if fmax < fmin:
-        raise NmfamtError(f"fmax={fmax:g} Hz is below fmin={fmin:g} Hz: exchange them.")
+        raise NmfamtError(f"fmax={fmax:g} Hz is below fmin={fmin:g} Hz: exchange them, or give both.")
     if not len(semitones(estimator)):
         raise NmfamtError(
-            f"There is no semitone from fmin={fmin:g} to fmax={fmax:g} Hz: the nearest is "
-            f"{pitch_to_hz(round(hz_to_pitch(fmin))):.2f} Hz."
+            f"There is no MIDI pitch from fmin={fmin:g} to fmax={fmax:g} Hz: they reach from "
+            f"{pitch_to_hz(_LOWEST):.1f} to {pitch_to_hz(_HIGHEST):.0f} Hz."
         )
     if polyphony is not None and not 1 <= polyphony <= _MOST_POLYPHONY:
         raise NmfamtError(f"polyphony={polyphony} must be a number of notes from 1 to {_MOST_POLYPHONY}, or None.")
@@ -133,7 +136,7 @@ def semitones(estimator: Estimator) -> NDArray[np.float64]:
     """Return the MIDI pitches that are looked for: all semitones from `fmin` to `fmax`, of those that MIDI has."""
     margin = 0.5  # a quarter-tone: 27.5 Hz is A0, however it is tuned
     low, high = hz_to_pitch(estimator.fmin) - margin, hz_to_pitch(estimator.fmax) + margin
-    return np.arange(max(0, np.ceil(low)), min(127, np.floor(high)) + 1)
+    return np.arange(max(_LOWEST, np.ceil(low)), min(_HIGHEST, np.floor(high)) + 1)
 
 
 def fundamentals(estimator: Estimator) -> NDArray[np.float64]:
@@ -141,11 +144,28 @@ def fundamentals(estimator: Estimator) -> NDArray[np.float64]:
     return pitch_to_hz(semitones(estimator) + float(estimator.tuning) / 100)
 
 
+def check_survey(estimator: Estimator, survey: Survey) -> None:
+    """Refuse a survey that was taken with other settings than those of an estimator.
+
+    Raises
+    ------
+    NmfamtError
+        The message names both settings.
+    """
+    settings = survey.sample.settings
+    if settings != estimator.settings:
+        name = type(estimator).__name__
+        raise NmfamtError(
+            f"This {name} reads {estimator.settings}, the survey was taken with {settings}: make a "
+            f"{name}(settings=survey.sample.settings), or take the survey with the settings of the front end."
+        )
+
+
 def tuned(estimator: E, survey: Survey) -> E:
     """Return the estimator with the tuning of a recording, unless it was given."""
     if not isinstance(estimator.tuning, str):
         return estimator
-    _check_settings(estimator, survey.sample.settings)
+    check_survey(estimator, survey)
     changed: Any = replace(estimator, tuning=estimate_concert_pitch(survey))  # type: ignore[type-var]
     return changed  # type: ignore[no-any-return]
 
@@ -195,6 +215,18 @@ def share_out(salience: FloatArray, spectrogram: Spectrogram) -> FloatArray:
     sums = np.ascontiguousarray(spectrogram.S).sum(axis=0)  # in an order that does not depend on how it was cut
     scale = np.divide(sums, total, out=np.zeros_like(total), where=total > 0)
     return np.asarray(salience * scale)
+
+
+def uncompressed(S: FloatArray, settings: Settings) -> FloatArray:
+    """Return magnitudes, whatever exponent the settings of a spectrogram have.
+
+    Examples
+    --------
+    >>> from nmfamt import STFT
+    >>> uncompressed(np.array([0.5, 2.0]), STFT(power=0.5)).tolist()
+    [0.25, 4.0]
+    """
+    return S if settings.power == 1 else np.asarray(S ** (1 / settings.power))
 
 
 def activation_of(estimator: Estimator, spectrogram: Spectrogram, *, level: float | None) -> PitchActivation:

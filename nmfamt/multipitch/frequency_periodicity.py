@@ -168,7 +168,6 @@ class CombinedFrequencyPeriodicity:
         found[hz > highest] = 0
         strongest = np.maximum(found.max(axis=0), np.finfo(found.dtype).tiny)
         salience = (found / strongest) ** (1 / self.exponents[0])
-        # The order in memory decides how sums over frequency are rounded; it depends on how a stream was cut.
         return share_out(salience, spectrogram)
 
     def profiles(self, spectrogram: Spectrogram) -> tuple[FloatArray, FloatArray, int]:

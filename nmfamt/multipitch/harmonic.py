@@ -43,6 +43,7 @@ from nmfamt.multipitch.estimator import (
     activation_blocks,
     activation_of,
     check_estimator,
+    check_survey,
     describe,
     fundamentals,
     semitones,
@@ -54,7 +55,7 @@ from nmfamt.nmf.updates import check_beta, multiply, rescale, weights
 from nmfamt.spectrogram import Settings, Spectrogram
 from nmfamt.survey import Survey
 
-__all__ = ["HarmonicNMF", "check_survey", "learn_weights"]
+__all__ = ["HarmonicNMF", "learn_weights"]
 
 FloatArray = NDArray[np.floating[Any]]
 
@@ -162,7 +163,8 @@ class HarmonicNMF:
         E = learn_weights(V, N, beta=self.beta, max_iter=self.max_iter)
         front_end = replace(front_end, templates=_templates(E, N))
         loudest = float(front_end._activations(V).max(initial=0.0))
-        return replace(front_end, maximum=loudest / survey.level) if loudest > 0 else front_end
+        # What is too quiet to have a level, sums below 6e-8, has no maximum either.
+        return replace(front_end, maximum=loudest / survey.level) if loudest > 0 and survey.level > 0 else front_end
 
     def __call__(self, spectrogram: Spectrogram, *, level: float | None = None) -> PitchActivation:
         """Find the pitches of a whole spectrogram; see `nmfamt.multipitch.estimator.activation_of`."""
@@ -224,23 +226,6 @@ class HarmonicNMF:
             check_every=self.n_updates,
         )
         return np.asarray(fit.H)
-
-
-def check_survey(front_end: Any, survey: Survey) -> None:
-    """Refuse a survey that was taken with other settings than those of a front end.
-
-    Raises
-    ------
-    NmfamtError
-        The message names both settings.
-    """
-    settings = survey.sample.settings
-    if settings != front_end.settings:
-        name = type(front_end).__name__
-        raise NmfamtError(
-            f"This {name} reads {front_end.settings}, the survey was taken with {settings}: make a "
-            f"{name}(settings=survey.sample.settings), or take the survey with the settings of the front end."
-        )
 
 
 @single_thread()

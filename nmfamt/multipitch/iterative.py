@@ -121,12 +121,13 @@ class IterativeF0:
         """Return the saliences of what is found in each frame, shape (n_pitches, n_frames)."""
         from nmfamt.multipitch._klapuri import take_turns
 
+        n_pitches = len(semitones(self))
         found = take_turns(
             self.harmonics.whitened(spectrogram),
             *self.harmonics.candidates(fundamentals(self), spectrogram),
             self.settings.n_fft / (self.settings.win_length or self.settings.n_fft),
             self.cancellation,
             self.counting,
-            self.polyphony or len(semitones(self)),
+            min(self.polyphony or n_pitches, n_pitches),
         )
         return share_out(found.T, spectrogram).astype(spectrogram.S.dtype)

@@ -34,6 +34,7 @@ Departures:
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import combinations
 from math import comb
 from typing import Any
 
@@ -50,6 +51,7 @@ from nmfamt.multipitch.estimator import (
     semitones,
     share_out,
     tuned,
+    uncompressed,
 )
 from nmfamt.multipitch.spectral_peaks import find_peaks
 from nmfamt.pitch import hz_to_pitch
@@ -157,9 +159,9 @@ class JointCombinations:
     @cached_property
     def _combinations(self) -> NDArray[np.int64]:
         """All combinations as numbers whose bits are their candidates."""
-        every = np.arange(1, 1 << self.n_candidates)
-        size = sum(every >> c & 1 for c in range(self.n_candidates))
-        return every[size <= self._largest]
+        bits = [1 << c for c in range(self.n_candidates)]
+        sizes = range(1, self._largest + 1)
+        return np.array(sorted(sum(chosen) for size in sizes for chosen in combinations(bits, size)))
 
     def fitted(self, survey: Survey) -> "JointCombinations":
         """Return the front end for a recording: its tuning is estimated, unless it was given."""
@@ -182,8 +184,7 @@ class JointCombinations:
         """Return how strongly each semitone sounds, shape (n_pitches, n_frames)."""
         from nmfamt.multipitch import _joint_combinations as kernels
 
-        power = spectrogram.settings.power
-        magnitudes = spectrogram.S if power == 1 else spectrogram.S ** (1 / power)
+        magnitudes = uncompressed(spectrogram.S, spectrogram.settings)
         pitches = semitones(self)
         peaks = find_peaks(magnitudes, spectrogram.freqs, floor=self.floor)
         rows = np.round(hz_to_pitch(peaks.freqs) - float(self.tuning) / 100 - pitches[0]).astype(np.int64)

@@ -47,6 +47,7 @@ from nmfamt.multipitch.estimator import (
     semitones,
     share_out,
     tuned,
+    uncompressed,
 )
 from nmfamt.multipitch.peak_model import PeakModel, default_peak_model
 from nmfamt.multipitch.spectral_peaks import Peaks, find_peaks
@@ -160,8 +161,7 @@ class JointLikelihood:
         """Return how strongly each semitone sounds, shape (n_pitches, n_frames)."""
         from nmfamt.multipitch import _joint_likelihood as kernels
 
-        power = spectrogram.settings.power
-        magnitudes = spectrogram.S if power == 1 else spectrogram.S ** (1 / power)
+        magnitudes = uncompressed(spectrogram.S, spectrogram.settings)
         peaks = find_peaks(magnitudes, spectrogram.freqs, floor=FLOOR, above=ABOVE, width=WIDTH, lobes=LOBES)
         found = self._fundamentals(peaks, min(spectrogram.bandwidth, float(spectrogram.freqs[-1])))
         pitches = semitones(self)

@@ -16,7 +16,7 @@ Departures:
 
 1. The paper looks for the maximum over all periods, in steps of half a sample, by halving intervals of them. Here the
    candidates are frequencies in equal steps of a semitone, and the best in a quarter-tone around each tuned semitone is
-   that semitone's; the range in which a partial is looked for is as wide as the step, rounded outwards to bins.
+   that semitone's; the range in which a partial is looked for is as wide as the step, rounded to bins.
 2. The bands say nothing beyond the centre of the highest, 6.2 kHz: partials above it are left out, and so are those
    above the band of the recording. Below the lowest centre, 55 Hz, the gain is that at 55 Hz.
 3. Time: the paper has single frames. Here they are 10 ms apart, each by itself.
@@ -39,6 +39,7 @@ from nmfamt.multipitch.estimator import (
     fundamentals,
     share_out,
     tuned,
+    uncompressed,
 )
 from nmfamt.spectrogram import Spectrogram
 from nmfamt.spectrogram_librosa import STFT
@@ -109,11 +110,8 @@ class HarmonicSum:
         0.33
         """
         heard = spectrogram.freqs <= min(_centres()[-2], spectrogram.bandwidth)
-        power = spectrogram.settings.power
         bands, gains = _bands(spectrogram.freqs[heard])
-        magnitudes = spectrogram.S[heard].astype(np.float64)
-        if power != 1:
-            magnitudes **= 1 / power
+        magnitudes = uncompressed(spectrogram.S[heard].astype(np.float64), spectrogram.settings)
         level = np.sqrt(bands @ magnitudes**2 / (2 * len(spectrogram.freqs)))
         factors = np.power(level, self.whitening - 1, out=np.zeros_like(level), where=level > 0)
         return np.ascontiguousarray((magnitudes * (gains @ factors)).T)

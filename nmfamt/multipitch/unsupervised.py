@@ -36,12 +36,12 @@ from nmfamt.multipitch.estimator import (
     activation_blocks,
     activation_of,
     check_estimator,
+    check_survey,
     describe,
     fundamentals,
     semitones,
     tuned,
 )
-from nmfamt.multipitch.harmonic import check_survey
 from nmfamt.multipitch.narrow_band import narrow_band_spectra, piano_inharmonicity
 from nmfamt.nmf import activations, beta_divergence, factorize
 from nmfamt.nmf.updates import check_beta

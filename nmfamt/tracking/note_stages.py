@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from nmfamt.activation import PitchActivation
 from nmfamt.exceptions import NmfamtError
 from nmfamt.notes import Notes
+from nmfamt.tracking.rows import notes_of_rows
 from nmfamt.windows import windows
 
 __all__ = ["STATES", "NoteStages", "stage_features"]
@@ -40,7 +41,7 @@ _CHUNK_FRAMES, _CONTEXT = 1024, 150
 _HOPS = (0.008, 0.0125)
 _FLOOR = 1e-3  # share of the level below which all is silence
 _LAG = 2  # frames on either side of a change
-_SHORTEST = 0.005  # seconds; what is left of a note that delays move before the beginning
+_EVEN = 0.05  # share of the level; a note with such a peak has the confidence 0.5
 _EARLY = 0.008  # seconds by which an attack begins, for windows that feel it coming, before the sound does
 _ROUNDING = 1e-9
 
@@ -133,7 +134,7 @@ class NoteStages:
             before = states[:, -1]
         if part is not None:
             end = float(part.times[-1]) + hop
-            yield self._notes([note._replace(offset=min(note.offset, end)) for note in sounding.values()], part, begin)
+            yield self._notes([note._replace(offset=end) for note in sounding.values()], part, begin)
 
     def check_hop(self, hop: float) -> None:
         """Raise `NmfamtError` unless frames `hop` seconds apart can be tracked."""
@@ -199,15 +200,7 @@ class NoteStages:
         rows = np.array([note.row for note in ended])
         peaks = np.array([max(note.peak, _FLOOR) for note in ended])
         intervals = np.array([(note.onset, note.offset) for note in ended]) + _EARLY - self.action_delay
-        onsets = np.maximum(intervals[:, 0], begin)
-        offsets = np.maximum(intervals[:, 1], onsets + _SHORTEST)
-        return Notes(
-            np.stack([onsets, offsets], axis=1),
-            part.pitches[rows],
-            velocities=np.clip(np.round(64 + 20 * np.log10(peaks / 0.3)), 1, 127),
-            confidences=peaks / (peaks + 0.05),
-            instruments=part.instruments[rows],
-        )
+        return notes_of_rows(part, rows, intervals, peaks, begin=begin, even=_EVEN)
 
 
 def stage_features(activation: PitchActivation) -> FloatArray:

@@ -28,12 +28,12 @@ from numpy.typing import NDArray
 from nmfamt.activation import PitchActivation
 from nmfamt.exceptions import NmfamtError
 from nmfamt.notes import Notes
+from nmfamt.tracking.rows import notes_of_rows
 from nmfamt.windows import windows
 
 __all__ = ["PeakTracker"]
 
 _CHUNK_FRAMES = 512
-_SHORTEST = 0.005  # seconds; what is left of a note that the latency moves before the beginning
 _ROUNDING = 1e-9
 
 FloatArray = NDArray[np.floating[Any]]
@@ -189,15 +189,7 @@ class PeakTracker:
         strengths = np.array([note.strength for note in ended])
         intervals = np.array([(note.onset, note.offset) for note in ended])
         intervals -= part.latency + self.action_delay
-        onsets = np.maximum(intervals[:, 0], begin)
-        offsets = np.maximum(intervals[:, 1], onsets + _SHORTEST)
-        return Notes(
-            np.stack([onsets, offsets], axis=1),
-            part.pitches[rows],
-            velocities=np.clip(np.round(64 + 20 * np.log10(strengths / 0.3)), 1, 127),
-            confidences=strengths / (strengths + self.threshold),
-            instruments=part.instruments[rows],
-        )
+        return notes_of_rows(part, rows, intervals, strengths, begin=begin, even=self.threshold)
 
 
 class _Note(NamedTuple):

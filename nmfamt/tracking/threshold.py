@@ -18,11 +18,11 @@ import numpy as np
 from nmfamt.activation import PitchActivation
 from nmfamt.exceptions import NmfamtError
 from nmfamt.notes import Notes
+from nmfamt.tracking.rows import notes_of_rows
 from nmfamt.windows import windows
 
 __all__ = ["Threshold"]
 
-_SHORTEST = 0.005  # seconds; what is left of a note that the latency moves before the beginning
 _ROUNDING = 1e-9  # seconds by which sums of times may be off
 _CHUNK_FRAMES = 512
 
@@ -130,15 +130,8 @@ class Threshold:
         if not ended:
             return Notes.empty()
         rows, onsets, offsets, peaks = (np.array(column) for column in zip(*ended, strict=True))
-        onsets = np.maximum(onsets - activation.latency, begin)
-        offsets = np.maximum(offsets - activation.latency, onsets + _SHORTEST)
-        return Notes(
-            np.stack([onsets, offsets], axis=1),
-            activation.pitches[rows],
-            velocities=np.clip(np.round(64 + 20 * np.log10(peaks / 0.3)), 1, 127),
-            confidences=peaks / (peaks + self.threshold),
-            instruments=activation.instruments[rows],
-        )
+        intervals = np.stack([onsets, offsets], axis=1) - activation.latency
+        return notes_of_rows(activation, rows, intervals, peaks, begin=begin, even=self.threshold)
 
 
 class _Note(NamedTuple):

@@ -16,8 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from nmfamt.cli.console import sentence
-from nmfamt.exceptions import NmfamtWarning
+from nmfamt.exceptions import NmfamtWarning, sentence
 
 __all__ = ["Outcome", "attempt", "in_processes"]
 
