@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 import soundfile
 from conftest import PITCHES, SR, perform
+from dataset_files import distributed_maps, maestro, make_musicnet
 
 from nmfamt.benchmark import Estimates, prepare_methods, run_benchmark, write_report
 from nmfamt.benchmark.facts import code_hash, commit, machine
@@ -145,7 +146,7 @@ def test_the_command_survives_a_kill_at_any_point(instrument, tmp_path):
         assert subprocess.run([*command, str(folder)], capture_output=True).returncode == 0
     assert all(path.stat().st_mtime_ns == when for path, when in done.items())
     assert contents(out) == contents(tmp_path / "whole")
-    rows = [*csv.DictReader((out / "pieces.csv").open())]
+    rows = [*csv.DictReader(io.StringIO((out / "pieces.csv").read_text()))]
     assert len({(row["system"], row["piece"]) for row in rows}) == len(rows) == 5
 
 
@@ -395,6 +396,34 @@ def test_what_the_command_refuses(nmfamt, tmp_path, monkeypatch, args, message):
     assert run.err.startswith("Error: ")
     assert message in run.err
     assert not any(tmp_path.iterdir())
+
+
+def write_maps(root):
+    distributed_maps(root, "ENSTDkCl", "chpn_op7_1")
+    distributed_maps(root, "ENSTDkAm", "bach_846")
+
+
+def write_maestro(root):
+    maestro(root, ("test", 2018, "a"), ("test", 2004, "b"), ("train", 2004, "c"))
+
+
+@pytest.mark.parametrize(
+    ("preset", "write", "published", "seen"),
+    [
+        ("maps", write_maps, "72.5", "2 of 60 pieces, files as they are."),
+        ("maps-30s", write_maps, "85.2", "2 of 60 pieces, 30 s each."),
+        ("maestro", write_maestro, "96.7", "2 of 177 pieces, files as they are."),
+        ("musicnet", make_musicnet, "60.0", "10 of 10 pieces, files as they are."),
+    ],
+)
+def test_presets_print_published_rows_above_ours(nmfamt, tmp_path, preset, write, published, seen):
+    write(tmp_path / "data")
+    run = nmfamt("benchmark", preset, "--root", tmp_path / "data", "--method", "threshold-nmf", "-o", tmp_path / "out")
+    assert run.status == 0, run.err
+    table, ours = run.out.partition("| **threshold-nmf** |")[::2]
+    assert published in table
+    assert seen in ours
+    assert json.loads((tmp_path / "out/run.json").read_text())["data_set"]["split"] == "test"
 
 
 def test_estimates_need_a_name(nmfamt):

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dataset_files import names, silence, table, text, write_pedalled
+from dataset_files import DATA, names, silence, table, text, write_pedalled
 
 from nmfamt.datasets import DATASETS, Piece, open_dataset
 from nmfamt.datasets.piece import safe_name
 from nmfamt.exceptions import NmfamtError, NmfamtWarning
 from nmfamt.notes import Notes
 
-SHARED = Path("/work/shared/data")
+SHARED = DATA
 EXAMPLES = Path(__file__).parent.parent / "examples" / "audio"
 NOTES = Notes([[0.25, 0.75], [0.5, 1.5], [1.25, 1.75]], [60, 64, 67], velocities=[50, 60, 70])
 

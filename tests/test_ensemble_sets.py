@@ -2,31 +2,16 @@
 
 import numpy as np
 import pytest
-from dataset_files import names, open_part, silence, table, text
+from dataset_files import MUSICNET, MUSICNET_TEST, make_musicnet, names, open_part, silence, table, text
 
 from nmfamt.datasets import open_dataset
 from nmfamt.exceptions import NmfamtError, NmfamtWarning
 from nmfamt.notes import Notes
 
-MUSICNET_TEST = (1759, 1819, 2106, 2191, 2298, 2303, 2382, 2416, 2556, 2628)
-MUSICNET = """start_time,end_time,instrument,note,start_beat,end_beat,note_value
-44100,66150,41,69,0.0,1.0,Quarter
-22050,44100,43,45,0.0,1.0,Quarter
-66150,88200,1,60,1.0,1.0,Quarter
-66150,88200,69,72,1.0,1.0,Quarter
-66150,88200,72,70,1.0,1.0,Quarter
-66150,88200,121,73,1.0,1.0,Quarter
-"""
-
 
 @pytest.fixture
 def musicnet(tmp_path):
-    for piece in MUSICNET_TEST:
-        silence(tmp_path / f"test_data/{piece}.wav")
-        text(tmp_path / f"test_labels/{piece}.csv", MUSICNET)
-    silence(tmp_path / "train_data/1727.wav")
-    text(tmp_path / "train_labels/1727.csv", MUSICNET)
-    return tmp_path
+    return make_musicnet(tmp_path)
 
 
 def test_musicnet_has_ten_test_pieces(musicnet):

@@ -1,39 +1,25 @@
 """MAPS, as distributed and with tables beside the recordings."""
 
 import pickle
-from pathlib import Path
 
 import pytest
-from dataset_files import names, open_part, silence, table, text, write_pedalled
+from dataset_files import DATA, distributed_maps, names, open_part, silence, table
 
 from nmfamt.datasets import open_dataset
 from nmfamt.exceptions import NmfamtError
 from nmfamt.isolated_notes import find_isolated_notes
 from nmfamt.notes import Notes
 
-SHARED = Path("/work/shared/data/maps")
-TEXT = "OnsetTime\tOffsetTime\tMidiPitch\n0.5\t1.5\t60\n\n"
-
-
-def distributed(root, room, *pieces):
-    """Write pieces as they are distributed, one note each, which the pedal holds."""
-    for piece in pieces:
-        stem = root / room / "MUS" / f"MAPS_MUS-{piece}_{room}"
-        silence(stem.with_name(f"{stem.name}.wav"))
-        text(stem.with_name(f"{stem.name}.txt"), TEXT)
-        write_pedalled(stem.with_name(f"{stem.name}.mid"))
-    for letter, pitch in (("F", 60), ("P", 60), ("M", 108)):
-        silence(root / room / "ISOL" / "NO" / f"MAPS_ISOL_NO_{letter}_S1_M{pitch}_{room}.wav", 0.1)
-    silence(root / room / "ISOL" / "CH" / f"MAPS_ISOL_CH0.1_F_S0_M60_{room}.wav", 0.1)
+SHARED = DATA / "maps"
 
 
 @pytest.fixture
 def maps(tmp_path):
     """Two real rooms and two software pianos, which share pieces."""
-    distributed(tmp_path, "ENSTDkCl", "chpn_op7_1", "mz_331_3")
-    distributed(tmp_path, "ENSTDkAm", "chpn_op7_1", "bach_846")
-    distributed(tmp_path, "StbgTGd2", "bach_846", "liz_et6")
-    distributed(tmp_path, "AkPnBcht", "mz_331_3", "liz_et6", "alb_se3")
+    distributed_maps(tmp_path, "ENSTDkCl", "chpn_op7_1", "mz_331_3")
+    distributed_maps(tmp_path, "ENSTDkAm", "chpn_op7_1", "bach_846")
+    distributed_maps(tmp_path, "StbgTGd2", "bach_846", "liz_et6")
+    distributed_maps(tmp_path, "AkPnBcht", "mz_331_3", "liz_et6", "alb_se3")
     return tmp_path
 
 
@@ -59,13 +45,13 @@ def test_a_room_and_everything_can_be_asked_for(maps):
 
 
 def test_the_whole_room_is_no_warning(tmp_path):
-    distributed(tmp_path, "ENSTDkCl", *(f"piece_{n}" for n in range(30)))
+    distributed_maps(tmp_path, "ENSTDkCl", *(f"piece_{n}" for n in range(30)))
     opened = open_dataset("maps", tmp_path, split="ENSTDkCl")
     assert len(opened.pieces) == opened.n_official == 30
 
 
 def test_a_split_of_which_nothing_is_there(tmp_path):
-    distributed(tmp_path, "ENSTDkCl", "chpn_op7_1")
+    distributed_maps(tmp_path, "ENSTDkCl", "chpn_op7_1")
     with pytest.raises(NmfamtError, match="holds no piece of split 'train' of 'maps', only of test"):
         open_dataset("maps", tmp_path, split="train")
 

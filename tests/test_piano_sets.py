@@ -1,22 +1,10 @@
 """MAESTRO and SMD."""
 
 import pytest
-from dataset_files import names, open_part, silence, table, text, write_pedalled
+from dataset_files import maestro, names, open_part, silence, table, text, write_pedalled
 
 from nmfamt.datasets import open_dataset
 from nmfamt.exceptions import NmfamtError
-
-HEADER = "canonical_composer,canonical_title,split,year,midi_filename,audio_filename,duration\n"
-
-
-def maestro(root, *rows):
-    """Write an index, and the files of its rows."""
-    lines = []
-    for split, year, stem in rows:
-        lines.append(f'Franz Liszt,"Étude, No. 4",{split},{year},{year}/{stem}.midi,{year}/{stem}.wav,2.0\n')
-        silence(root / f"{year}/{stem}.wav")
-        write_pedalled(root / f"{year}/{stem}.midi")
-    text(root / "maestro-v3.0.0.csv", HEADER + "".join(lines))
 
 
 def test_maestro_by_its_index(tmp_path):
