@@ -148,11 +148,14 @@ def activate(
     tuning: float | str = "auto",
     equalizer: bool = True,
     adapt: bool = True,
+    polyphony: int | None = None,
     start: float = 0.0,
     end: float | None = None,
     progress: Progress | None = None,
 ) -> PitchActivation:
     """Compute the pitch activation of a recording, the first half of `transcribe`; same parameters.
+
+    Methods without a dictionary look for at most `polyphony` pitches at once; others leave that to `track`.
 
     Returns
     -------
@@ -165,8 +168,17 @@ def activate(
     >>> a.values.shape, float(a.pitches[a.values[:, 50].argmax()])
     ((88, 101), 69.0)
     """
+    _check_polyphony(polyphony)
     transcriber = make_transcriber(
-        dictionary, method=method, device=device, fmin=fmin, fmax=fmax, tuning=tuning, equalizer=equalizer, adapt=adapt
+        dictionary,
+        method=method,
+        device=device,
+        fmin=fmin,
+        fmax=fmax,
+        tuning=tuning,
+        equalizer=equalizer,
+        adapt=adapt,
+        polyphony=polyphony,
     )
     parts = transcriber.activations(source, sr=sr, start=start, end=end, progress=progress)
     activation = PitchActivation.concatenate(list(parts))

@@ -28,7 +28,7 @@ from nmfamt.datasets import Dataset, Piece
 from nmfamt.exceptions import NmfamtError
 from nmfamt.notes import Notes
 
-TIMED = re.compile(r'"(wall|processor|wall_seconds|processor_seconds|times_real_time|began|jobs|n_measured)":')
+TIMED = re.compile(r'"(wall|processor|wall_seconds|processor_seconds|times_real_time|began|seconds|jobs|n_measured)":')
 
 
 def song(seed, n_notes=20):

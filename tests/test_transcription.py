@@ -209,6 +209,16 @@ def test_the_two_halves_make_the_whole(song, formula, tmp_path):
         assert found.info == heard.info
 
 
+def test_the_first_half_knows_the_polyphony_where_that_decides_what_is_found(song):
+    options = {"method": "klapuri2006-iterative", "polyphony": 1}
+    whole = transcribe(song[1], sr=SR, **options)
+    assert len(whole)
+    assert track(activate(song[1], sr=SR, **options), **options).equals(whole)
+    assert not track(activate(song[1], sr=SR, method=options["method"]), **options).equals(whole)
+    with pytest.raises(NmfamtError, match="polyphony=0"):
+        activate(song[1], sr=SR, polyphony=0)
+
+
 @pytest.mark.parametrize("method", ["nmf", "threshold-nmf"])
 @pytest.mark.parametrize(("start", "end"), [(0.0, 4.0), (2.37, 9.1), (9.5, None)])
 def test_the_two_halves_make_the_whole_of_a_part(song, formula, method, start, end):

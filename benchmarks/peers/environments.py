@@ -7,7 +7,8 @@ Needs the standard library, pip, and a package index (or what pip is configured 
 installed beyond what ``requirements/NAME.txt`` lists, so that basic-pitch comes without TensorFlow. It is complete when
 an adapter has transcribed a tone with it.
 
-``madmom`` is not among the defaults: it needs Python 3.9 (``--old-python``, by default ``python3.9``) and a C compiler.
+``madmom-rnn`` is not among the defaults: it needs Python 3.9 (``--old-python``, by default ``python3.9``) and a C
+compiler.
 """
 
 import argparse
@@ -50,7 +51,7 @@ PEERS = {
     "essentia-klapuri": Peer("essentia", "essentia_notes.py", ("--algorithm", "klapuri")),
     "essentia-melodia": Peer("essentia", "essentia_notes.py", ("--algorithm", "melodia")),
     "piptrack": Peer("librosa", "piptrack_notes.py"),
-    "madmom": Peer("madmom", "madmom_notes.py"),
+    "madmom-rnn": Peer("madmom", "madmom_notes.py"),
 }
 """By the name that they have in tables."""
 
@@ -115,11 +116,13 @@ def main() -> None:
     """Make the environments that are missing."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, help="where the environments go")
-    parser.add_argument("--peer", action="append", choices=list(PEERS), help="by default all but madmom; repeatable")
+    parser.add_argument(
+        "--peer", action="append", choices=list(PEERS), help="by default all but madmom-rnn; repeatable"
+    )
     parser.add_argument("--python", default=sys.executable, help="by default the one that runs this (3.11 was tried)")
-    parser.add_argument("--old-python", default="python3.9", help="for madmom")
+    parser.add_argument("--old-python", default="python3.9", help="for madmom-rnn")
     options = parser.parse_args()
-    peers = options.peer or [name for name in PEERS if name != "madmom"]
+    peers = options.peer or [name for name in PEERS if name != "madmom-rnn"]
     failed = []
     for name in dict.fromkeys(PEERS[peer].environment for peer in peers):
         environment = options.folder / name

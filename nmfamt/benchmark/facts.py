@@ -4,6 +4,7 @@ import hashlib
 import os
 import platform
 import subprocess
+from fnmatch import fnmatch
 from functools import cache
 from importlib import metadata, resources
 from pathlib import Path
@@ -11,12 +12,30 @@ from typing import Any
 
 __all__ = ["code_hash", "commit", "machine"]
 
+_APART = (
+    "cli/*",
+    "benchmark/facts.py",
+    "benchmark/presets.py",
+    "benchmark/published.json",
+    "benchmark/report.py",
+    "benchmark/run.py",
+    "benchmark/tables.py",
+    "bootstrap.py",
+    "error_plots.py",
+    "methods/scores.json",
+    "significance.py",
+    "summary.py",
+)
+"""What neither notes nor scores depend on."""
+
 _LIBRARIES = ("numpy", "scipy", "numba", "librosa", "hmmlearn", "mir_eval", "pretty_midi", "soundfile", "soxr")
 
 
 @cache
 def code_hash() -> str:
-    """Return 12 hexadecimal digits that change with the program: with its modules and with what was learned for it.
+    """Return 12 hexadecimal digits that change with the program: with what notes and scores depend on.
+
+    These are its modules, but for those that only show results, and what was learned for it.
 
     Examples
     --------
@@ -27,8 +46,9 @@ def code_hash() -> str:
     for package in ("nmfamt", "nmfamt.templates"):
         root = Path(str(resources.files(package)))
         for path in sorted(root.rglob("*") if package == "nmfamt" else root.iterdir()):
-            if path.suffix in (".py", ".json", ".npz") and path.name != "scores.json":
-                digest.update(path.relative_to(root).as_posix().encode())
+            name = path.relative_to(root).as_posix()
+            if path.suffix in (".py", ".json", ".npz") and not any(fnmatch(name, apart) for apart in _APART):
+                digest.update(name.encode())
                 digest.update(path.read_bytes())
     return digest.hexdigest()[:12]
 

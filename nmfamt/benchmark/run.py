@@ -271,7 +271,7 @@ def _write_run(results: Results, folder: Path, circumstances: dict[str, Any], se
         "failures": [vars(failure) for failure in results.failures],
         "machine": machine(),
         **circumstances,
-        "wall_seconds": round(seconds, 1),
+        "seconds": round(seconds, 1),
         "n_measured": results.n_measured,
     }
     folder.mkdir(parents=True, exist_ok=True)
@@ -295,6 +295,7 @@ def _facts(results: Results, system: str) -> dict[str, Any]:
         **facts,
         "n_pieces": len(records),
         "audio_seconds": round(sum(cost.audio for cost in costs), 1),
+        "wall_seconds": round(sum(cost.wall for cost in costs), 1),
         "processor_seconds": round(sum(cost.processor for cost in costs), 1),
         "times_real_time": None if speed is None else round(speed, 1),
     }

@@ -137,7 +137,7 @@ class HMMTracker:
         if not 0.99 * _HOPS[0] <= hop <= 1.01 * _HOPS[1]:
             raise NmfamtError(
                 f"The frames are {1000 * hop:.1f} ms apart, the tracker needs 8 to 12.5 ms: choose "
-                "hop_length = sr / 100."
+                "hop_length = sr / 100, or the method that made them, with its own tracker."
             )
 
     @property
