@@ -1,12 +1,14 @@
 """The same work on many inputs, one after the other or in several processes.
 
-Children compute and hand back; only the parent writes files, so that it can end them at any time. Each of
-them keeps to one thread: N processes with as many threads as there are cores would be in each other's way.
+Children compute and hand back; only the parent writes files, so that it can end them at any time. They end with it,
+however it ends. Each of them keeps to one thread: N processes with as many threads as there are cores would be in each
+other's way.
 """
 
 import multiprocessing
 import os
 import signal
+import threading
 import traceback
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -97,7 +99,7 @@ def in_processes(
     pool = ProcessPoolExecutor(
         min(n_processes, len(tasks)),
         mp_context=multiprocessing.get_context("spawn"),
-        initializer=_ignore_interrupts,
+        initializer=_belong_to_parent,
     )
     try:
         with _spawning():
@@ -134,6 +136,14 @@ def _spawning() -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _ignore_interrupts() -> None:
-    """Leave it to the parent, which gets the same Ctrl-C, to end this process."""
+def _belong_to_parent() -> None:
+    """Leave it to the parent, which gets the same Ctrl-C, to end this process; and end where it was killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

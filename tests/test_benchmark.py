@@ -20,7 +20,7 @@ import soundfile
 from conftest import PITCHES, SR, perform
 from dataset_files import distributed_maps, maestro, make_musicnet
 
-from nmfamt.benchmark import Estimates, prepare_methods, run_benchmark, write_report
+from nmfamt.benchmark import PRESETS, Estimates, prepare_methods, run_benchmark, summary_markdown, write_report
 from nmfamt.benchmark.facts import code_hash, commit, machine
 from nmfamt.benchmark.records import read_record
 from nmfamt.benchmark.tables import csv_table, latex_table, markdown_table
@@ -57,6 +57,21 @@ class Half:
         notes = piece.reference()
         seed = int(piece.name.removeprefix("piece"))
         return notes.select(np.random.default_rng(seed).permutation(len(notes)) < self.goodness * len(notes)), None
+
+
+@dataclass(frozen=True)
+class Always:
+    """Finds the same notes everywhere."""
+
+    name: str
+    found: Notes
+    works = True
+
+    def identity(self, piece):
+        return {}
+
+    def notes(self, piece, *, activation):
+        return self.found, None
 
 
 @pytest.fixture
@@ -169,6 +184,42 @@ def test_other_settings_are_not_mixed(dataset, systems, log, tmp_path):
     assert results.n_measured == 8  # the other one stays
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda record: [record],
+        lambda record: record | {"scores": [1]},
+        lambda record: record | {"scores": record["scores"] | {"onset_f1": "x"}},
+        lambda record: record | {"errors": {}},
+        lambda record: record | {"cost": record["cost"] | {"audio": "x"}},
+        lambda record: record | {"identity": []},
+    ],
+)
+def test_a_record_that_is_not_whole_is_made_again(dataset, systems, tmp_path, change):
+    dataset = replace(dataset, pieces=dataset.pieces[:2])
+    run_benchmark(dataset, systems[:1], tmp_path / "out")
+    path = tmp_path / "out/records/good/piece1.json"
+    before = read_record(path)
+    path.write_text(json.dumps(change(json.loads(path.read_text()))))
+    assert run_benchmark(dataset, systems[:1], tmp_path / "out").n_measured == 1
+    assert read_record(path).scores == before.scores
+
+
+def test_notes_that_are_gone_are_found_again(dataset, systems, tmp_path):
+    run_benchmark(dataset, systems, tmp_path / "out")
+    (tmp_path / "out/notes/good/piece3.json").unlink()
+    assert run_benchmark(dataset, systems, tmp_path / "out").n_measured == 1
+    assert (tmp_path / "out/notes/good/piece3.json").is_file()
+
+
+def test_a_folder_that_cannot_be_made_costs_nothing(dataset, systems, log, tmp_path):
+    (tmp_path / "out").touch()
+    for folder in (tmp_path / "out", tmp_path / "out/below"):
+        with pytest.raises(NmfamtError, match=r"cannot be made .*: choose another"):
+            run_benchmark(dataset, systems, folder)
+    assert log.read_text() == ""
+
+
 def test_systems_may_be_added(dataset, systems, log, tmp_path):
     run_benchmark(dataset, systems[:1], tmp_path / "out")
     results = run_benchmark(dataset, systems, tmp_path / "out")
@@ -182,8 +233,26 @@ def test_a_piece_that_fails_leaves_the_rest(dataset, systems, tmp_path):
     assert [(failed.system, failed.piece, failed.why) for failed in results.failures] == [
         (system.name, "bad", "This one cannot be heard.") for system in systems
     ]
+    assert results.n_measured == 16
     assert results.common == [f"piece{i}" for i in range(8)]
     assert "the 8 of 9 pieces that all have done (officially 8)" in markdown_table(results)
+
+
+def broken():
+    raise NmfamtError("These labels are broken.")
+
+
+def test_broken_labels_cost_no_transcription(dataset, systems, log, tmp_path):
+    dataset = replace(dataset, pieces=(replace(dataset.pieces[0], read=broken),))
+    results = run_benchmark(dataset, systems, tmp_path / "out")
+    assert ([failed.why for failed in results.failures], log.read_text()) == (["These labels are broken."] * 2, "")
+
+
+def test_an_empty_reference_is_warned_of(dataset, systems, tmp_path):
+    doubts = []
+    dataset = replace(dataset, pieces=(replace(dataset.pieces[0], read=Notes.empty),))
+    run_benchmark(dataset, systems[:1], tmp_path / "out", warn=doubts.append)
+    assert doubts == ["good, piece0: its reference holds no notes in the part that is scored."]
 
 
 def test_means_are_over_the_pieces_that_all_have(dataset, systems, tmp_path):
@@ -212,7 +281,40 @@ def test_estimates_that_change_are_noticed(dataset, tmp_path):
     assert results.times_real_time("theirs") is None
 
 
-@pytest.mark.parametrize("name", ["", "a/b", "../up", ".hidden/x", "two words"])
+def test_estimates_need_no_recording(dataset, tmp_path):
+    (tmp_path / "theirs").mkdir()
+    (piece,) = pieces = (replace(dataset.pieces[0], audio=tmp_path / "gone.wav"),)
+    piece.reference().write(tmp_path / f"theirs/{piece.name}.csv")
+    theirs = Estimates("theirs", tmp_path / "theirs")
+    results = run_benchmark(replace(dataset, pieces=pieces), [theirs], tmp_path / "out")
+    assert results.records["theirs"][piece.name].scores["onset_f1"] == 1
+
+
+def test_estimates_of_another_version_are_not_mixed(dataset, systems, tmp_path, monkeypatch):
+    (tmp_path / "theirs").mkdir()
+    for piece in dataset.pieces:
+        piece.reference().write(tmp_path / f"theirs/{piece.name}.csv")
+    theirs = Estimates("theirs", tmp_path / "theirs")
+    run_benchmark(dataset, [theirs], tmp_path / "out")
+    monkeypatch.setattr("nmfamt.benchmark.run.code_hash", lambda: "other")
+    with pytest.raises(NmfamtError, match=r"code was .* and is 'other'"):
+        run_benchmark(dataset, [theirs], tmp_path / "out")
+
+
+def test_all_notes_are_cut_to_the_part_that_is_scored(dataset, tmp_path):
+    piece = Piece("a", dataset.pieces[0].audio, partial(Notes, [[0, 1], [1, 3]], [60, 62]), end=2.0)
+    found = Notes([[0, 1], [1, 9], [2, 3]], [60, 62, 64])
+    (tmp_path / "theirs").mkdir()
+    found.write(tmp_path / "theirs/a.tsv")
+    systems = [Always("ours", found), Estimates("theirs", tmp_path / "theirs")]
+    results = run_benchmark(replace(dataset, pieces=(piece,)), systems, tmp_path / "out")
+    for name in ("ours", "theirs"):
+        scores = results.records[name]["a"].scores
+        assert (scores["n_estimate"], scores["offset_f1"], scores["frame_f1"]) == (2, 1, 1)
+        assert Notes.read(tmp_path / f"out/notes/{name}/a.json").intervals[:, 1].max() == 2
+
+
+@pytest.mark.parametrize("name", ["", "..", ".", "a/b", "../up", ".hidden/x", "two words"])
 def test_names_that_are_no_folders(tmp_path, name):
     with pytest.raises(NmfamtError, match="name of a row and a folder"):
         Estimates(name, tmp_path)
@@ -246,9 +348,11 @@ def test_own_dictionaries_are_learned_once_for_each_room(recorded, tmp_path):
     systems, left_out = prepare_methods(methods, recorded, tmp_path, dictionary="own")
     assert ([system.name for system in systems], left_out) == (methods, {})
     made = {path.name: path.stat().st_mtime_ns for path in tmp_path.glob("*.npz")}
-    assert sorted(made) == [f"{kind}-{room}.npz" for kind in ("dictionary", "wu2022") for room in ("attic", "hall")]
+    without_hash = sorted(name.rpartition("-")[0] for name in made)
+    assert without_hash == [f"{kind}-{room}" for kind in ("dictionary", "wu2022") for room in ("attic", "hall")]
     identity = systems[2].identity(recorded.pieces[2])
-    assert (identity["method"], identity["dictionary"], identity["code"]) == ("wu2022", "wu2022-attic", code_hash())
+    assert (identity["method"], f"{identity['dictionary']}.npz" in made) == ("wu2022", True)
+    assert identity["dictionary"].startswith("wu2022-attic-")
     assert len(identity["dictionary_hash"]) >= 12
     assert systems[3].identity(recorded.pieces[0])["dictionary"] is None
     prepare_methods(methods, recorded, tmp_path, dictionary="own")
@@ -260,6 +364,52 @@ def test_a_method_may_have_several_dictionaries(recorded, tmp_path):
     assert [system.name for system in systems] == ["nmf=own", "nmf=piano", "nmf"]
     hashes = [system.identity(recorded.pieces[0])["dictionary_hash"] for system in systems]
     assert hashes[0] != hashes[1]
+
+
+@pytest.fixture
+def two_folders(instrument, tmp_path):
+    """Isolated notes in two folders of one name, the second without the loudest half of every note."""
+    for name in ("a", "b"):
+        shutil.copytree(instrument.notes, tmp_path / name / "notes")
+    for path in (tmp_path / "b/notes").glob("*.wav"):
+        y, sr = soundfile.read(path)
+        soundfile.write(path, np.minimum(y, 0.5 * y.max()), sr)
+    return [str(tmp_path / name / "notes") for name in ("a", "b")]
+
+
+def test_dictionaries_of_other_notes_are_not_mistaken(dataset, two_folders, tmp_path):
+    hashes = []
+    for folder in two_folders:
+        (system,), _ = prepare_methods(["nmf"], dataset, tmp_path / "out", dictionary=folder)
+        hashes.append(system.identity(dataset.pieces[0])["dictionary_hash"])
+    assert hashes[0] != hashes[1]
+    with pytest.raises(NmfamtError, match=r"another dictionary of the name 'nmf=notes': rename"):
+        prepare_methods([f"nmf={folder}" for folder in two_folders], dataset, tmp_path / "out")
+
+
+def test_a_method_gets_the_part_and_the_dictionary_of_the_room(recorded, tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr("nmfamt.transcription.transcribe", lambda audio, **given: asked.append(given) or Notes.empty())
+    (system,), _ = prepare_methods(["nmf"], recorded, tmp_path, dictionary="own")
+    for piece in recorded.pieces[1:]:
+        system.notes(replace(piece, start=1.0, end=2.0), activation=False)
+    assert [(given["start"], given["end"]) for given in asked] == [(1.0, 2.0)] * 2
+    rooms = [Path(given["dictionary"]).name.split("-")[1] for given in asked]
+    assert rooms == ["hall", "attic"]
+
+
+def test_what_has_a_name_goes_before_a_folder(dataset, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("piano").mkdir()
+    (system,), _ = prepare_methods(["nmf"], dataset, tmp_path / "out", dictionary="piano")
+    assert system.identity(dataset.pieces[0])["dictionary"] == "piano"
+
+
+def test_one_file_has_one_name(dataset, instrument, tmp_path, monkeypatch):
+    monkeypatch.chdir(instrument.dictionary.parent)
+    written = [instrument.dictionary.name, f"./{instrument.dictionary.name}", str(instrument.dictionary)]
+    systems = [prepare_methods(["nmf"], dataset, tmp_path, dictionary=name)[0][0] for name in written]
+    assert len({str(system.identity(dataset.pieces[0])) for system in systems}) == 1
 
 
 def test_all_methods_that_can_be_run(dataset, recorded, tmp_path):
@@ -324,6 +474,93 @@ def test_further_scores_have_a_place(dataset, systems, tmp_path):
     assert csv_table(results).splitlines()[0].endswith(",density")
     with pytest.raises(NmfamtError, match=r"scorers was \['density'\] and is \[\]"):
         run_benchmark(dataset, systems, tmp_path / "out")
+
+
+def cells(table, title, system):
+    """Return what stands in a column of a Markdown table in the row of a system."""
+    lines = [line.split(" | ") for line in table.replace("| ", "", 1).splitlines()]
+    head = next(i for i, line in enumerate(lines) if title in line)
+    row = next(line for line in lines[head:] if line[0].strip("| ") == system)
+    return row[lines[head].index(title)]
+
+
+def test_means_and_spreads_by_hand(dataset, systems, tmp_path):
+    results = run_benchmark(replace(dataset, pieces=dataset.pieces[:2]), systems, tmp_path / "out")
+    for name, numbers in {"good": (0.5, 0.7), "fair": (0.4, 0.6)}.items():
+        for record, number in zip(results.records[name].values(), numbers, strict=True):
+            record.scores.update(onset_f1=number, frame_error_miss=number)
+    table = markdown_table(results)
+    assert cells(table, "Note F1", "good") == "**60.0 ± 14.1**"  # sqrt(2 * 0.1**2 / (2 - 1))
+    assert cells(table, "Note F1", "fair") == "50.0 ± 14.1"
+    assert cells(table, "misses", "good") == "60.0 ± 14.1"
+    assert cells(table, "misses", "fair") == "**50.0 ± 14.1**"  # of errors, fewer are better
+    assert r"\textbf{60.0} $\pm$ 14.1" in latex_table(results)
+    published = summary_markdown(results, PRESETS["maps"])
+    assert cells(published, "Note F1", "**good**") == "60.0 ± 14.1"
+    assert "| 72.5 |" in published
+
+
+def test_errors_are_summed(dataset, systems, tmp_path):
+    results = run_benchmark(dataset, systems, tmp_path / "out")
+    write_report(results, tmp_path / "out")
+    errors = json.loads((tmp_path / "out/errors.json").read_text())
+    assert np.sum(errors["good"]["reference"]["velocity"]) == 8 * 20
+    assert np.sum(errors["fair"]["estimated"]["velocity"]) == 8 * 12
+
+
+@pytest.mark.parametrize(("names", "right"), [(["oboe", "flute"], 0), (["A", "B"], 1)])
+def test_instruments_count_by_name_where_they_have_one(dataset, tmp_path, names, right):
+    reference = partial(Notes, [[0, 1], [1, 2]], [60, 72], instruments=["flute", "oboe"])
+    piece = Piece("a", dataset.pieces[0].audio, reference)
+    system = Always("theirs", Notes([[0, 1], [1, 2]], [60, 72], instruments=names))
+    results = run_benchmark(replace(dataset, pieces=(piece,)), [system], tmp_path / "out")
+    assert results.records["theirs"]["a"].scores["stream_onset_f1"] == right
+
+
+def test_the_cost_is_that_of_the_part(dataset, tmp_path):
+    pieces = tuple(replace(piece, start=1.0, end=3.5) for piece in dataset.pieces[:3])
+    results = run_benchmark(replace(dataset, pieces=pieces), [Always("ours", Notes.empty())], tmp_path / "out")
+    records = results.records["ours"]
+    assert {record.cost.audio for record in records.values()} == {2.5}
+    for name, seconds in zip(records, (0.1, 0.5, 100.0), strict=True):
+        records[name] = replace(records[name], cost=replace(records[name].cost, processor=seconds))
+    assert results.times_real_time("ours") == 5.0
+    shorter = tuple(replace(piece, end=3.0) for piece in pieces)
+    with pytest.raises(NmfamtError, match=r"part was \[1.0, 3.5\] and is \[1.0, 3.0\]"):
+        run_benchmark(replace(dataset, pieces=shorter), [Always("ours", Notes.empty())], tmp_path / "out")
+
+
+def test_a_number_that_one_lacks_is_left_out_for_all(dataset, systems, tmp_path):
+    """Who finds nothing in a piece has no deviation of onsets there, and should not look better for it."""
+    results = run_benchmark(dataset, systems, tmp_path / "out")
+    deviations = {"good": [0.010] * 7 + [0.050], "fair": [0.020] * 7 + [None]}
+    for name, numbers in deviations.items():
+        for record, number in zip(results.records[name].values(), numbers, strict=True):
+            record.scores["onset_deviation"] = number
+    table = markdown_table(results)
+    assert cells(table, "onset deviation, ms", "good") == "**10.0 ± 0.0**"
+    assert cells(table, "onset deviation, ms", "fair") == "20.0 ± 0.0"
+
+
+def test_tables_say_what_is_not_the_default(dataset, systems, tmp_path):
+    dataset = replace(dataset, options={"pedal": "ignore", "label_shift": 0.0125, "seconds": 30.0})
+    results = run_benchmark(dataset, systems, tmp_path / "out")
+    said = (
+        "toy, test, first 30 s, without what the sustain pedal adds to the notes of the reference, "
+        "labels moved by +12.5 ms: 8 pieces, mean"
+    )
+    assert said in markdown_table(results)
+    assert said in latex_table(results)
+    published = summary_markdown(replace(results, dataset=replace(dataset, split="train")), PRESETS["maps-30s"])
+    assert "split 'train' where the published ones are of 'test'" in published
+    assert "labels moved by +12.5 ms" in published
+
+
+def test_without_plots_there_is_all_else(dataset, systems, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    results = run_benchmark(dataset, systems, tmp_path / "out")
+    assert "matplotlib" in write_report(results, tmp_path / "out")
+    assert sorted(path.name for path in (tmp_path / "out/errors").iterdir()) == ["fair.md", "good.md"]
 
 
 def test_few_pieces_show_nothing(dataset, systems, tmp_path):
@@ -424,6 +661,46 @@ def test_presets_print_published_rows_above_ours(nmfamt, tmp_path, preset, write
     assert published in table
     assert seen in ours
     assert json.loads((tmp_path / "out/run.json").read_text())["data_set"]["split"] == "test"
+
+
+def test_the_options_reach_the_data_set(nmfamt, instrument, tmp_path):
+    data = tmp_path / "data"
+    data.mkdir()
+    for name in ("a", "b"):
+        shutil.copy(instrument.song, data / f"{name}.wav")
+        Notes.read(instrument.labels).write(data / f"{name}.mid")
+    command = ["benchmark", "folder", "--root", data, "--method", "duan2010", "--seconds", "1", "-o", tmp_path / "out"]
+    assert nmfamt(*command).status == 0
+    changed = [*command, "--pedal", "ignore", "--label-shift", "0.1"]
+    refused = nmfamt(*changed)
+    assert refused.status == 1
+    assert "pedal was 'extend' and is 'ignore', label_shift was 0.0 and is 0.1" in refused.err
+    assert "2 pieces done now, 0 before" in nmfamt(*changed, "--overwrite", "--jobs", "2").err
+    run = json.loads((tmp_path / "out/run.json").read_text())
+    assert run["data_set"]["options"] == {"pedal": "ignore", "label_shift": 0.1, "seconds": 1.0}
+    assert run["jobs"] == 2
+
+
+def test_what_fails_is_listed_and_not_counted(nmfamt, instrument, tmp_path):
+    data = tmp_path / "data"
+    data.mkdir()
+    for name in ("good", "no_audio", "no_labels"):
+        shutil.copy(instrument.song, data / f"{name}.wav")
+        shutil.copy(instrument.labels, data / f"{name}.tsv")
+    (data / "no_audio.wav").write_text("none")
+    (data / "no_labels.tsv").write_text("none")
+    command = ["benchmark", "folder", "--root", data, "--method", "duan2010", "--seconds", "1", "-o", tmp_path / "out"]
+    for done in ("1 pieces done now, 0 before", "0 pieces done now, 1 before"):
+        run = nmfamt(*command)
+        assert run.status == 1
+        assert done in run.err
+        assert "2 of 3 failed" in run.err
+        assert re.search("duan2010, no_audio: .*not audio", run.err)
+        assert re.search("duan2010, no_labels: .*no column 'onset'", run.err)
+    (tmp_path / "none").mkdir()
+    run = nmfamt(*command, "--estimates", f"theirs={tmp_path / 'none'}")
+    assert run.status == 1
+    assert "no piece that every system has done" in run.err
 
 
 def test_estimates_need_a_name(nmfamt):

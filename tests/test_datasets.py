@@ -47,8 +47,10 @@ def test_seconds_keep_the_beginning(folder):
     assert table(piece.reference()) == [(0.25, 0.75, 60), (0.5, 1.0, 64)]
     assert len(piece.read()) == 3  # the labels are those of the whole recording
     (whole,) = open_dataset("folder", folder, seconds=2.0).pieces
-    assert whole.end is None  # the recording ends there
+    assert whole.end == 2.0  # the recording ends there, what others find after it is cut off all the same
     assert len(whole.reference()) == 3
+    (short,) = open_dataset("folder", folder, seconds=2.5).pieces
+    assert short.end is None
 
 
 def test_seconds_of_a_recording_that_cannot_be_read_are_left_to_the_transcription(folder):

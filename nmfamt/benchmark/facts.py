@@ -1,16 +1,17 @@
-"""What a result has to say about the run that made it: program, libraries, machine."""
+"""What a result has to say about the run that made it: program, libraries, machine, how the data set was used."""
 
 import hashlib
 import os
 import platform
 import subprocess
+from collections.abc import Mapping
 from fnmatch import fnmatch
 from functools import cache
 from importlib import metadata, resources
 from pathlib import Path
 from typing import Any
 
-__all__ = ["code_hash", "commit", "machine"]
+__all__ = ["code_hash", "commit", "conditions", "machine"]
 
 _APART = (
     "cli/*",
@@ -80,6 +81,22 @@ def machine() -> dict[str, Any]:
         "processor": _processor(),
         "n_cores": os.cpu_count(),
     }
+
+
+def conditions(options: Mapping[str, Any]) -> list[str]:
+    """Return what a table has to say of the options of a data set, where they are not the default.
+
+    Examples
+    --------
+    >>> conditions({"pedal": "ignore", "label_shift": -0.01, "seconds": None})
+    ['without what the sustain pedal adds to the notes of the reference', 'labels moved by -10 ms']
+    """
+    found = []
+    if options.get("pedal", "extend") != "extend":
+        found.append("without what the sustain pedal adds to the notes of the reference")
+    if shift := options.get("label_shift"):
+        found.append(f"labels moved by {1000 * shift:+g} ms")
+    return found
 
 
 def _processor() -> str:

@@ -16,6 +16,8 @@ from functools import cache
 from importlib import resources
 from typing import Any, Protocol
 
+from nmfamt.benchmark.facts import conditions
+
 __all__ = ["PRESETS", "Preset", "Published", "rows_table"]
 
 _COLUMNS = {
@@ -24,6 +26,7 @@ _COLUMNS = {
     for rate, name in (("P", "precision"), ("R", "recall"), ("F1", "f1"))
 }
 _AVERAGE_PRECISION = "average_precision"
+_SPLIT = "test"
 
 
 class _Means(Protocol):
@@ -119,7 +122,8 @@ def rows_table(
     n_official : int, optional
         Pieces that the set has.
     options : mapping of str to object, optional
-        With which the data set was opened; by default those of the preset. Others are said below the table.
+        With which the data set was opened, and its ``"split"``; by default those of the preset, and the test set.
+        Others are said below the table.
 
     Returns
     -------
@@ -173,10 +177,9 @@ def _seen(n_seen: int, n_official: int | None, options: Mapping[str, Any]) -> st
     pieces = "piece" if n_seen == 1 and n_official is None else "pieces"
     seconds = options.get("seconds")
     parts = [f"{n_seen}{of} {pieces}", "files as they are" if seconds is None else f"{seconds:g} s each"]
-    if options.get("pedal", "extend") != "extend":
-        parts.append("without what the sustain pedal adds to the notes of the reference")
-    if shift := options.get("label_shift"):
-        parts.append(f"labels moved by {1000 * shift:+g} ms")
+    if options.get("split", _SPLIT) != _SPLIT:
+        parts.append(f"split {options['split']!r} where the published ones are of {_SPLIT!r}")
+    parts += conditions(options)
     return f"Ours, in bold type: {', '.join(parts)}."
 
 

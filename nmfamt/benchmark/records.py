@@ -1,18 +1,19 @@
 """What is kept of one system on one piece: scores, errors, what they depend on, and what they cost."""
 
 import json
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import perf_counter, process_time
 from typing import Any
 
-import soundfile
-
+from nmfamt import audio_files
 from nmfamt.atomic import atomic_path
 from nmfamt.benchmark.systems import System
 from nmfamt.datasets import Piece
-from nmfamt.evaluation import average_precision, classify_errors, evaluate, evaluate_streams
+from nmfamt.evaluation import Errors, average_precision, classify_errors, evaluate, evaluate_streams
+from nmfamt.exceptions import NmfamtWarning
 from nmfamt.notes import Notes
 
 __all__ = ["Cost", "Record", "Scorer", "Task", "measure", "read_record", "write_record"]
@@ -74,6 +75,9 @@ class Record:
 def measure(task: Task, *, precision: bool, scorers: Sequence[Scorer] = ()) -> tuple[Notes, Record]:
     """Let a system transcribe a piece, and score it.
 
+    Both sides are treated alike: notes that begin outside the part that is scored are left out, and what still sounds
+    is cut off at its end.
+
     Parameters
     ----------
     task : Task
@@ -82,12 +86,30 @@ def measure(task: Task, *, precision: bool, scorers: Sequence[Scorer] = ()) -> t
         Whether to compute the average precision of the activation, where there is one.
     scorers : sequence of Scorer
         What else to compute.
+
+    Returns
+    -------
+    (Notes, Record)
+        The notes, as they are scored, and what is to be kept of them.
+
+    Raises
+    ------
+    NmfamtError
+        If labels, audio or notes cannot be read.
+
+    Warns
+    -----
+    NmfamtWarning
+        If the reference holds no notes.
     """
     piece = task.piece
+    reference = piece.reference()  # first: broken labels should not cost a transcription
+    if not len(reference):
+        warnings.warn("its reference holds no notes in the part that is scored.", NmfamtWarning, stacklevel=2)
     wall, processor = perf_counter(), process_time()
     notes, activation = task.system.notes(piece, activation=precision)
     wall, processor = perf_counter() - wall, process_time() - processor
-    reference = piece.reference()
+    notes = piece.clip(notes)
     scores: dict[str, float | None] = {**evaluate(reference, notes).to_dict()}
     if len(set(reference.instruments.tolist())) > 1:
         named = set(notes.instruments.tolist()) <= set(reference.instruments.tolist())
@@ -98,8 +120,10 @@ def measure(task: Task, *, precision: bool, scorers: Sequence[Scorer] = ()) -> t
     for scorer in scorers:
         scores |= scorer(reference, notes)
     errors = classify_errors(reference, notes).to_dict()
-    duration = (piece.end or soundfile.info(piece.audio).duration) - piece.start
-    cost = Cost(round(duration, 3), round(wall, 3), round(processor, 3)) if task.system.works else None
+    cost = None
+    if task.system.works:  # the recording may be missing where only notes are read
+        duration = (piece.end or audio_files.info(piece.audio).duration) - piece.start
+        cost = Cost(round(duration, 3), round(wall, 3), round(processor, 3))
     return notes, Record(task.identity, scores, errors, cost)
 
 
@@ -113,7 +137,11 @@ def read_record(path: Path) -> Record | None:
     """Read a record; None where there is none, or what is there is not whole."""
     try:
         known = json.loads(path.read_text(encoding="utf-8"))
-        cost = known["cost"]
-        return Record(known["identity"], known["scores"], known["errors"], None if cost is None else Cost(**cost))
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        identity, scores, errors, cost = (known[name] for name in ("identity", "scores", "errors", "cost"))
+        numbers = [*scores.values(), *(cost or {}).values()]
+        if not isinstance(identity, dict) or any(not isinstance(x, int | float | None) for x in numbers):
+            return None
+        Errors.from_dict(errors)
+        return Record(identity, scores, errors, None if cost is None else Cost(**cost))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None

@@ -40,13 +40,14 @@ def write_report(results: Results, folder: Path, *, preset: Preset | None = None
     counts = {name: found.to_dict() for name, found in errors.items()}
     _write(folder / "errors.json", json.dumps(counts, indent=1) + "\n")
     (folder / "errors").mkdir(exist_ok=True)
+    doubt = ""
     for name, found in errors.items():
         _write(folder / "errors" / f"{name}.md", f"# {name}\n\n{found.table()}\n")
         try:
             plot_errors(found, folder / "errors" / f"{name}.pdf", title=_title(results, name), overwrite=True)
         except NmfamtError as refusal:
-            return str(refusal)
-    return ""
+            doubt = str(refusal)
+    return doubt
 
 
 def summary_markdown(results: Results, preset: Preset | None = None) -> str:
@@ -59,7 +60,7 @@ def summary_markdown(results: Results, preset: Preset | None = None) -> str:
         summaries(results),
         n_seen=len(results.common),
         n_official=results.dataset.n_official,
-        options=results.dataset.options,
+        options={**results.dataset.options, "split": results.dataset.split},
     )
     return f"{published}\n\n{tables}"
 

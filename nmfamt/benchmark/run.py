@@ -7,7 +7,7 @@ A folder holds everything::
     summary.md, summary.tex      means over pieces, with significance
     errors.json, errors/*.pdf    what kinds of errors each system makes
     notes/SYSTEM/PIECE.json      the notes
-    records/SYSTEM/PIECE.json    what is known of them; where this file is, the piece is done
+    records/SYSTEM/PIECE.json    what is known of them; where both files are, the piece is done
     dictionaries/                what was learned for this run
 
 Every file appears whole or not at all, so a run can be killed at any point and started again. A record says what it
@@ -65,7 +65,7 @@ class Results:
     failures : tuple of Failed
         Where there are no notes, and why.
     n_measured : int
-        How many pieces were worked on; the others were done before.
+        How many pieces were done now; the others were done before, or failed.
     """
 
     dataset: Dataset
@@ -135,7 +135,8 @@ def run_benchmark(
     Raises
     ------
     NmfamtError
-        If there is nothing to do, two systems share a name, `n_jobs` is below 1, or a record was made otherwise.
+        If there is nothing to do, two systems share a name, `n_jobs` is below 1, a record was made otherwise, or the
+        folder cannot be made.
 
     Examples
     --------
@@ -161,6 +162,8 @@ def run_benchmark(
     began, clock = datetime.now(UTC), perf_counter()
     options = {"average_precision": average_precision, "scorers": [scorer.__qualname__ for scorer in scorers]}
     tasks, known, failures = _plan(dataset, systems, folder, options, overwrite=overwrite)
+    _make(folder)
+    n_measured = 0
     work = partial(measure, precision=average_precision, scorers=scorers)
     for task, outcome in _outcomes(work, tasks, n_jobs, sum(map(len, known.values())), progress):
         system, piece = task.system.name, task.piece.name
@@ -172,9 +175,10 @@ def run_benchmark(
             continue
         notes, known[system][piece] = outcome.result
         _keep(folder, system, piece, notes, known[system][piece])
+        n_measured += 1
     order = [piece.name for piece in dataset.pieces]
     records = {name: {piece: known[name][piece] for piece in order if piece in known[name]} for name in names}
-    results = Results(dataset, records, tuple(failures), len(tasks))
+    results = Results(dataset, records, tuple(failures), n_measured)
     _write_run(results, folder, {"began": began.isoformat(timespec="seconds"), "jobs": n_jobs}, perf_counter() - clock)
     return results
 
@@ -193,6 +197,8 @@ def _plan(
                 failures.append(Failed(system.name, piece.name, own.error))
                 continue
             identity = {
+                "version": __version__,
+                "code": code_hash(),
                 **own.result,
                 "data_set": dataset.name,
                 **dataset.options,
@@ -200,9 +206,10 @@ def _plan(
                 **options,
             }
             record = read_record(_record_path(folder, system.name, piece.name))
-            if record and record.identity == identity:
+            same = record is not None and record.identity == identity
+            if record and same and _notes_path(folder, system.name, piece.name).is_file():
                 known[system.name][piece.name] = record
-            elif record is None or overwrite:
+            elif record is None or same or overwrite:
                 tasks.append(Task(system, piece, identity))
             else:
                 raise NmfamtError(_difference(record.identity, identity, system.name, piece.name, folder))
@@ -243,13 +250,26 @@ def _record_path(folder: Path, system: str, piece: str) -> Path:
     return folder / "records" / system / f"{piece}.json"
 
 
+def _notes_path(folder: Path, system: str, piece: str) -> Path:
+    return folder / "notes" / system / f"{piece}.json"
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise NmfamtError(
+            f"The folder {str(folder)!r} cannot be made ({error.strerror}): choose another for the results."
+        ) from error
+
+
 def _keep(folder: Path, system: str, piece: str, notes: Notes, record: Record) -> None:
     """Write the notes, then the record, which says that they are there."""
-    path = folder / "notes" / system / f"{piece}.json"
-    for parent in (path.parent, _record_path(folder, system, piece).parent):
-        parent.mkdir(parents=True, exist_ok=True)
-    notes.write(path, overwrite=True)
-    write_record(record, _record_path(folder, system, piece))
+    paths = _notes_path(folder, system, piece), _record_path(folder, system, piece)
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    notes.write(paths[0], overwrite=True)
+    write_record(record, paths[1])
 
 
 def _write_run(results: Results, folder: Path, circumstances: dict[str, Any], seconds: float) -> None:
@@ -274,7 +294,6 @@ def _write_run(results: Results, folder: Path, circumstances: dict[str, Any], se
         "seconds": round(seconds, 1),
         "n_measured": results.n_measured,
     }
-    folder.mkdir(parents=True, exist_ok=True)
     with atomic_path(folder / "run.json", overwrite=True) as temporary:
         temporary.write_text(json.dumps(contents, indent=1) + "\n", encoding="utf-8")
 

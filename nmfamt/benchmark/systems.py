@@ -1,22 +1,23 @@
 """What is compared: methods of this toolkit with their dictionaries, and the notes that other programs found.
 
 A dictionary called ``own`` is learned from the isolated notes that a data set has of the very instrument, room and
-microphones of a piece, once for each of them, and kept beside the results.
+microphones of a piece, once for each of them, and kept beside the results. The name of its file has a hash of the notes
+and of the program: what was learned from other notes, or otherwise, is not taken for it.
 """
 
 import hashlib
-import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
-from nmfamt import __version__
 from nmfamt.activation import PitchActivation
 from nmfamt.benchmark.facts import code_hash
 from nmfamt.datasets import Dataset, Piece
+from nmfamt.dictionary import list_dictionaries
 from nmfamt.exceptions import NmfamtError
+from nmfamt.isolated_notes import NoteSources, find_isolated_notes
 from nmfamt.methods import METHODS, find_method
 from nmfamt.note_files import SUFFIXES, read_notes
 from nmfamt.notes import Notes
@@ -29,7 +30,7 @@ ALL = "all"
 OWN = "own"
 """As a dictionary: that of the isolated notes which belong to a piece."""
 
-_NAME = re.compile(r"[\w.+-][\w.+=-]*")
+_NAME = re.compile(r"[\w+-][\w.+=-]*")
 
 
 class System(Protocol):
@@ -44,7 +45,7 @@ class System(Protocol):
         """Whether it finds notes itself, which takes time, or reads what was found before."""
 
     def identity(self, piece: Piece) -> dict[str, Any]:
-        """Return what its notes depend on: where that is the same, they are not found again."""
+        """Return what its notes depend on, beside this program: where that is the same, they are not found again."""
 
     def notes(self, piece: Piece, *, activation: bool) -> tuple[Notes, PitchActivation | None]:
         """Return the notes, and if asked for the activation that they were traced in, where there is one."""
@@ -74,13 +75,11 @@ class MethodSystem:
     works: ClassVar[bool] = True
 
     def identity(self, piece: Piece) -> dict[str, Any]:
-        """Return version and code, the method and the dictionary."""
+        """Return the method and the dictionary."""
         chosen = self.dictionaries.get(piece.group, self.dictionaries.get(""))
         return {
-            "version": __version__,
-            "code": code_hash(),
             "method": self.method,
-            "dictionary": Path(chosen).stem if chosen and os.sep in chosen else chosen,
+            "dictionary": Path(chosen).stem if chosen else None,
             "dictionary_hash": self.hashes.get(piece.group, self.hashes.get("")),
         }
 
@@ -116,7 +115,10 @@ class Estimates:
     def __post_init__(self) -> None:
         _check_name(self.name)
         if not self.folder.is_dir():
-            raise NmfamtError(f"There is no folder {str(self.folder)!r} with the notes of {self.name!r}.")
+            raise NmfamtError(
+                f"There is no folder {str(self.folder)!r} with the notes of {self.name!r}: give one that holds a file "
+                "for each piece."
+            )
 
     def identity(self, piece: Piece) -> dict[str, Any]:
         """Return the hash of the file."""
@@ -124,8 +126,8 @@ class Estimates:
         return {"estimates": path.name, "hash": hashlib.sha256(path.read_bytes()).hexdigest()[:12]}
 
     def notes(self, piece: Piece, *, activation: bool) -> tuple[Notes, PitchActivation | None]:
-        """Read the notes; those that begin outside the part that is scored are left out."""
-        return piece.clip(read_notes(self._file(piece))), None
+        """Read the notes."""
+        return read_notes(self._file(piece)), None
 
     def _file(self, piece: Piece) -> Path:
         for suffix in SUFFIXES:
@@ -167,7 +169,8 @@ def prepare_methods(
     Raises
     ------
     NmfamtError
-        If there is no such method or dictionary, or a method that was named needs another kind.
+        If there is no such method or dictionary, a method that was named needs another kind, or two dictionaries of a
+        method have one name.
     """
     systems: dict[str, MethodSystem] = {}
     left_out: dict[str, str] = {}
@@ -180,11 +183,14 @@ def prepare_methods(
                 chosen = None
             label = f"{method}={_label(given)}" if given and chosen else method
             try:
-                systems.setdefault(label, _prepare(label, method, chosen, dataset, folder, anew=anew))
+                system = _prepare(label, method, chosen, dataset, folder, anew=anew)
             except NmfamtError as refusal:
                 if name != ALL:
                     raise
                 left_out[label] = str(refusal)
+                continue
+            if systems.setdefault(label, system) != system:
+                raise NmfamtError(f"{item!r} is another dictionary of the name {label!r}: rename one of the two.")
     return list(systems.values()), left_out
 
 
@@ -208,17 +214,18 @@ def _prepare(
     if dictionary == OWN:
         first = {piece.group: piece for piece in reversed(dataset.pieces)}
         files = {group: _learned(method, piece, folder, anew=anew) for group, piece in sorted(first.items())}
-    elif dictionary is not None and Path(dictionary).is_dir():
-        files = {"": _learn(method, dictionary, folder / f"{_kind(method)}-{_label(dictionary)}.npz", anew=anew)}
+    elif dictionary is not None and _is_folder(dictionary, method):
+        files = {"": _learn(method, dictionary, folder, _label(dictionary), anew=anew)}
     else:
         files = {"": dictionary}
     hashes = {group: getattr(prepare_dictionary(file, method=method), "hash", None) for group, file in files.items()}
     return MethodSystem(label, method, files, hashes)
 
 
-def _kind(method: str) -> str:
-    """Return what a file is called that a method can read: methods with one kind of dictionary share it."""
-    return method if find_method(method).learn else "dictionary"
+def _is_folder(dictionary: str, method: str) -> bool:
+    """Return whether a folder of isolated notes is meant; what has a name goes before, as everywhere."""
+    is_named = find_method(method).learn is None and dictionary in list_dictionaries()
+    return Path(dictionary).is_dir() and not is_named
 
 
 def _learned(method: str, piece: Piece, folder: Path, *, anew: bool) -> str:
@@ -230,14 +237,25 @@ def _learned(method: str, piece: Piece, folder: Path, *, anew: bool) -> str:
             f"There are no isolated notes that belong to {piece.name!r}, from which {method!r} could learn: give "
             "another dictionary."
         )
-    return _learn(method, piece.isolated_notes, folder / f"{_kind(method)}-{piece.group or OWN}.npz", anew=anew)
+    return _learn(method, piece.isolated_notes, folder, piece.group or OWN, anew=anew)
 
 
-def _learn(method: str, notes: Any, path: Path, *, anew: bool) -> str:
+def _learn(method: str, notes: NoteSources, folder: Path, label: str, *, anew: bool) -> str:
+    """Return the file with what is learned from notes; methods with one kind of dictionary share it."""
     from nmfamt.learning import learn_dictionary
 
+    learn = find_method(method).learn
+    path = folder / f"{method if learn else 'dictionary'}-{label}-{_hash(notes)}.npz"
     if anew or not path.is_file():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        learn = find_method(method).learn or learn_dictionary
-        learn(notes).save(path, overwrite=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        (learn or learn_dictionary)(notes).save(path, overwrite=True)
     return str(path)
+
+
+def _hash(notes: NoteSources) -> str:
+    """Return 8 hexadecimal digits that change with isolated notes, and with the program that learns from them."""
+    digest = hashlib.sha256(code_hash().encode())
+    for note in find_isolated_notes(notes):
+        digest.update(f"{note.path.name} {note.pitch} ".encode())
+        digest.update(note.path.read_bytes())
+    return digest.hexdigest()[:8]

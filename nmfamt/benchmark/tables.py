@@ -1,6 +1,8 @@
 """Results as tables: every score of every piece as CSV, means as Markdown and as LaTeX.
 
-Rates are in per cent, as mean ± sample standard deviation over the pieces that every system has done. The best mean
+Rates are in per cent, as mean ± sample standard deviation over the pieces that every system has done. Where a number
+is not defined for some piece of some system, as the deviation of onsets where no note was found, the column leaves that
+piece out for all of them; a system that never has the number is set aside. The best mean
 of a column is bold. A ``*`` marks F1 scores that are significantly below the best of their column: two-sided Wilcoxon
 signed-rank test over pieces, Holm's correction over the systems, p < 0.05.
 """
@@ -11,6 +13,10 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 
+import numpy as np
+from numpy.typing import NDArray
+
+from nmfamt.benchmark.facts import conditions
 from nmfamt.benchmark.run import Results
 from nmfamt.evaluation import Scores, StreamScores
 from nmfamt.exceptions import NmfamtError
@@ -68,15 +74,25 @@ def summaries(results: Results) -> dict[str, Summary]:
 
 def rankings(results: Results, scores: Sequence[str]) -> dict[str, Ranking]:
     """Return, for each of some scores that is known, which system is best and how the others compare with it."""
-    pieces, found = _pieces(results), {}
+    found = {}
     for score in scores:
-        table = {
-            name: [_number(records[piece].scores.get(score)) for piece in pieces]
-            for name, records in results.records.items()
-        }
-        if not all(math.isnan(number) for numbers in table.values() for number in numbers):
-            found[score] = compare_to_best(table, higher_is_better=score not in _LOWER_IS_BETTER)
+        table = _numbers(results, score)
+        if not all(np.isnan(numbers).all() for numbers in table.values()):
+            lists = {name: numbers.tolist() for name, numbers in table.items()}
+            found[score] = compare_to_best(lists, higher_is_better=score not in _LOWER_IS_BETTER)
     return found
+
+
+def _numbers(results: Results, score: str) -> dict[str, NDArray[np.float64]]:
+    """Return the numbers of each system, on the pieces where all have one; NaN for a system that never has."""
+    pieces = _pieces(results)
+    table = {
+        name: np.array([records[piece].scores.get(score) for piece in pieces], dtype=np.float64)  # None becomes NaN
+        for name, records in results.records.items()
+    }
+    missing = np.array([np.isnan(numbers) for numbers in table.values() if not np.isnan(numbers).all()])
+    common = ~missing.any(axis=0) if len(missing) else np.zeros(len(pieces), dtype=np.bool_)
+    return {name: numbers[common] for name, numbers in table.items()}
 
 
 def csv_table(results: Results) -> str:
@@ -145,20 +161,19 @@ def _pieces(results: Results) -> list[str]:
     return results.common
 
 
-def _number(value: float | None) -> float:
-    return math.nan if value is None else value
-
-
 def _caption(results: Results, mark: str) -> str:
     """Return what the table shows."""
     dataset, n = results.dataset, len(_pieces(results))
     total = len(dataset.pieces)
-    seen = f"{n} pieces" if n == total else f"the {n} of {total} pieces that all have done"
+    seen = f"{n} piece{'s' if n > 1 else ''}" if n == total else f"the {n} of {total} pieces that all have done"
     if dataset.n_official is not None and total != dataset.n_official:
         seen += f" (officially {dataset.n_official})"
-    part = f", first {dataset.options['seconds']:g} s" if dataset.options.get("seconds") else ""
+    parts = [dataset.split]
+    if dataset.options.get("seconds"):
+        parts.append(f"first {dataset.options['seconds']:g} s")
+    part = ", ".join([*parts, *conditions(dataset.options)])
     name, colon, _ = dataset.title.partition(":")
-    text = f"{name if colon else dataset.name}, {dataset.split}{part}: {seen}, mean ± standard deviation in per cent."
+    text = f"{name if colon else dataset.name}, {part}: {seen}, mean ± standard deviation in per cent."
     smallest = min((ranking.smallest_p for ranking in rankings(results, ["onset_f1"]).values()), default=1.0)
     if len(results.records) > 1 and smallest < LEVEL:
         text += f" {mark} significantly below the best of its column (F1; Wilcoxon signed-rank, Holm, p < {LEVEL})."
@@ -173,20 +188,19 @@ def _columns() -> list[str]:
 
 def _rows(results: Results, scores: Sequence[str], cell: _Format) -> list[list[str]]:
     """Return a row for each system."""
-    found = summaries(results)
     ranked = rankings(results, scores)
+    numbers = {score: _numbers(results, score) for score in scores}
     rows = []
-    for system, summary in found.items():
+    for system in results.records:
         row = [system]
         for score in scores:
-            mean = summary.mean.get(score, math.nan)
-            if math.isnan(mean):
+            ranking, values = ranked.get(score), numbers[score][system]
+            if ranking is None or math.isnan(mean := ranking.means[system]):
                 row.append("–")
                 continue
-            std, scale = summary.std[score], _SCALES.get(score, _PER_CENT)
-            number = f"{scale * mean:.1f}" + ("" if math.isnan(std) else f" ± {scale * std:.1f}")
-            ranking = ranked[score]
-            best = len(found) > 1 and round(mean - ranking.means[ranking.best or system], 6) == 0
+            scale = _SCALES.get(score, _PER_CENT)
+            number = f"{scale * mean:.1f}" + (f" ± {scale * values.std(ddof=1):.1f}" if len(values) > 1 else "")
+            best = len(results.records) > 1 and round(mean - ranking.means[ranking.best or system], 6) == 0
             worse = score.endswith("_f1") and system in ranking.worse(LEVEL)
             row.append(cell(number, best, worse))
         rows.append(row)
@@ -219,7 +233,7 @@ def _comparisons(results: Results) -> list[list[str]]:
                 text += f" ({100 * summary.low[score]:.1f}–{100 * summary.high[score]:.1f})"
             if system in ranked[score].comparisons:
                 median = 100 * ranked[score].comparisons[system].median_difference
-                text += f", median {-median:+.1f}, {_p(ranked[score].p[system])}"
+                text += f", median {0.0 - median:+.1f}, {_p(ranked[score].p[system])}"
             row.append(text)
         rows.append(row)
     return rows

@@ -116,12 +116,13 @@ def benchmark(
             )
         if results.common:
             doubt = write_report(results, folder, preset=preset)
-            typer.echo(summary_markdown(results, preset))
-            typer.echo(_speeds(results))
+            typer.echo("\n".join([summary_markdown(results, preset), *_speeds(results)]))
             n_before = n_all - results.n_measured - len(results.failures)
             say(f"Wrote {folder}: {results.n_measured} pieces done now, {n_before} before")
             if doubt:
                 say(f"Warning: {doubt}")
+        else:
+            say(f"There is no piece that every system has done: no table is made, what was found is in {folder}.")
         fail([Failure(f"{found.system}, {found.piece}", found.why) for found in results.failures], n_all)
 
 
@@ -148,14 +149,14 @@ def _pair(text: str) -> tuple[str, str]:
     return name, where
 
 
-def _speeds(results: "Results") -> str:
-    """Return how fast each system was, where that is known."""
+def _speeds(results: "Results") -> list[str]:
+    """Return a line about how fast each system was, where that is known."""
     lines = []
     for name in results.records:
         speed = results.times_real_time(name)
         if speed is not None:
-            lines.append(f"{name}: {speed:.0f} times real time")
-    return "\n".join(lines)
+            lines.append(f"{name}: {speed:.{0 if speed >= 10 else 1}f} times real time")
+    return lines
 
 
 def datasets() -> None:

@@ -174,9 +174,9 @@ def _prepared(piece: Piece, seconds: float | None, label_shift: float) -> Piece:
 
 
 def _end(path: Path, seconds: float) -> float | None:
-    """Return where a part ends; None where the recording is no longer than that."""
+    """Return where a part ends; None where the recording is shorter than that."""
     try:
         duration = audio_files.info(path).duration
     except NmfamtError:  # said again, for this piece alone, when it is transcribed
         return seconds
-    return seconds if seconds < duration else None
+    return seconds if seconds <= duration else None
