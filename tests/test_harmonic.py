@@ -1,11 +1,10 @@
 """Harmonic templates that are learned on the recording: narrow-band spectra, weights, and what they find."""
 
-from itertools import pairwise
-
 import numpy as np
 import pytest
+from front_ends import assert_cutting_makes_no_difference
 
-from nmfamt import STFT, HMMTracker, LogFrequency, NmfamtError, PitchActivation, Survey, Threshold, Transcriber
+from nmfamt import STFT, HMMTracker, LogFrequency, NmfamtError, Survey, Threshold, Transcriber
 from nmfamt.methods.vincent import VINCENT2010
 from nmfamt.multipitch.harmonic import HarmonicNMF, learn_weights
 from nmfamt.multipitch.narrow_band import (
@@ -280,13 +279,7 @@ def test_values_are_in_units_of_the_maximum_and_the_gain_does_not_matter():
 def test_cutting_a_stream_makes_no_difference():
     front_end = HarmonicNMF(tuning=0.0, **SMALL)
     spectrogram = front_end.settings(np.tile(music(*CHORDS), 3), sr=SR)
-    whole = front_end(spectrogram)
-    fitted = front_end.fitted(Survey.of([spectrogram]))
-    for edges in ([0, 1, 3, 511, 512, 700, spectrogram.n_frames], range(0, spectrogram.n_frames + 1, 1)):
-        parts = [spectrogram.frames(*edge) for edge in pairwise(edges)]
-        found = PitchActivation.concatenate(list(fitted.blocks(parts, level=whole.level)))
-        for name in ("values", "onsets", "times"):
-            np.testing.assert_array_equal(getattr(found, name), getattr(whole, name))
+    assert_cutting_makes_no_difference(front_end, spectrogram)
 
 
 def test_what_was_learned_is_kept():

@@ -1,11 +1,10 @@
 """Shift-invariant latent component analysis."""
 
-from itertools import pairwise
-
 import numpy as np
 import pytest
+from front_ends import assert_cutting_makes_no_difference
 
-from nmfamt import HMMTracker, NmfamtError, PitchActivation, Spectrogram, Survey, Threshold, Transcriber
+from nmfamt import HMMTracker, NmfamtError, Spectrogram, Survey, Threshold, Transcriber
 from nmfamt.activation import N_PARTIALS
 from nmfamt.dictionary import Dictionary
 from nmfamt.dictionary_mixing import combine_dictionaries
@@ -252,12 +251,7 @@ def test_cutting_a_stream_makes_no_difference(organ):
     rng = np.random.default_rng(0)
     S = (organ.W @ rng.gamma(0.2, 1.0, (organ.W.shape[1], 600))).astype(np.float32)
     spectrogram = Spectrogram(S, SETTINGS.freqs, np.arange(600) / 100, SETTINGS)
-    whole = front_end(spectrogram)
-    for edges in ([0, 1, 3, 511, 512, 600], range(0, 601, 7), range(0, 601, 1)):
-        parts = [spectrogram.frames(*edge) for edge in pairwise([*edges, 600])]
-        joined = PitchActivation.concatenate(list(front_end.blocks(parts, level=whole.level)))
-        for name in ("values", "onsets", "times"):
-            np.testing.assert_array_equal(getattr(joined, name), getattr(whole, name))
+    assert_cutting_makes_no_difference(front_end, spectrogram)
 
 
 def test_the_gain_of_the_recording_does_not_matter(organ):

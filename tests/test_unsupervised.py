@@ -1,12 +1,12 @@
 """Templates that are learned without any knowledge, and the pitches that they are given."""
 
 from dataclasses import replace
-from itertools import pairwise
 
 import numpy as np
 import pytest
+from front_ends import assert_cutting_makes_no_difference
 
-from nmfamt import STFT, HMMTracker, NmfamtError, PitchActivation, Survey, Threshold, Transcriber
+from nmfamt import STFT, HMMTracker, NmfamtError, Survey, Threshold, Transcriber
 from nmfamt.methods.smaragdis import SMARAGDIS2003
 from nmfamt.multipitch.unsupervised import UnsupervisedNMF, harmonic_misfit
 
@@ -147,13 +147,7 @@ def test_values_are_shares_of_the_level_and_the_gain_does_not_matter():
 def test_cutting_a_stream_makes_no_difference():
     front_end = UnsupervisedNMF(tuning=0.0, **SMALL)
     spectrogram = front_end.settings(np.tile(music(*MELODY), 3), sr=SR)
-    whole = front_end(spectrogram)
-    fitted = front_end.fitted(Survey.of([spectrogram]))
-    for edges in ([0, 1, 3, 511, 512, 700, spectrogram.n_frames], range(0, spectrogram.n_frames + 1, 1)):
-        parts = [spectrogram.frames(*edge) for edge in pairwise(edges)]
-        found = PitchActivation.concatenate(list(fitted.blocks(parts, level=whole.level)))
-        for name in ("values", "onsets", "times"):
-            np.testing.assert_array_equal(getattr(found, name), getattr(whole, name))
+    assert_cutting_makes_no_difference(front_end, spectrogram)
 
 
 def test_the_same_recording_gives_the_same_templates_and_a_seed_others():
