@@ -36,7 +36,7 @@ from nmfamt.learning_music import learn_dictionary_from_music, learn_templates
 from nmfamt.multipitch import Factorization
 from nmfamt.notes import Notes
 from nmfamt.pitch import pitch_to_name
-from nmfamt.spectrogram import Spectrogram
+from nmfamt.spectrogram import CHUNK_FRAMES, Spectrogram
 from nmfamt.survey import Survey
 from nmfamt.tracking import HMMTracker
 from nmfamt.tuning import shift_templates
@@ -178,7 +178,9 @@ def adapt_to_itself(front_end: Factorization, excerpt: Spectrogram, tracker: HMM
     >>> adapt_to_itself(front_end, silence, HMMTracker()) is front_end
     True
     """
-    notes = HMMTracker(action_delay=0.0, model=tracker.model)(front_end(excerpt))
+    parts = (excerpt.frames(first, first + CHUNK_FRAMES) for first in range(0, excerpt.n_frames, CHUNK_FRAMES))
+    activations = front_end.blocks(parts, level=excerpt.level())
+    notes = Notes.concatenate([Notes.empty(), *HMMTracker(action_delay=0.0, model=tracker.model).blocks(activations)])
     if len(notes) < _LEAST_NOTES:
         return front_end
     origin = front_end.dictionary

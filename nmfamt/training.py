@@ -247,7 +247,7 @@ def _learn_onset_in_context(pieces: Sequence[_Piece], onset: Polynomial, penalty
     for piece in pieces:
         judged, places = look_again(piece.levels, piece.candidates, piece.X, onset)
         known = piece.truth[places] >= 0
-        samples.append(judged.both[known])
+        samples.append(np.concatenate([judged.X[known], judged.context[known]], axis=1))
         truths.append(piece.truth[places][known])
     X = np.concatenate(samples)
     if not len(X):
@@ -300,7 +300,7 @@ def _learn_release(
         ends = choose_ends(followed, *first) if first else None
         note = np.repeat(np.arange(piece.n_true), followed.lengths)
         taken = np.isin(note, notes)
-        samples.append(in_context(followed, ends)[taken])
+        samples.append(np.concatenate([part[taken] for part in in_context(followed, ends)], axis=1))
         gained.append(followed.gained[taken])
         likenesses.append(_likeness(followed.gained[:, 1], piece.durations[note])[taken])
         lengths.append(followed.lengths[notes])

@@ -68,27 +68,31 @@ def windows(stream: Iterable[F], n_frames: int, *, before: int, after: int) -> I
         waiting.append(part)
         n_waiting += len(part.times)
         while n_waiting >= first + n_frames + after:
-            yield _joined(waiting, first + n_frames + after), first, first + n_frames
+            # What was joined takes the place of its parts, so that both are not kept.
+            waiting = _joined(waiting, first + n_frames + after)
+            yield waiting[0], first, first + n_frames
             begin = max(0, first + n_frames - before)
             waiting, n_waiting = _without(waiting, begin), n_waiting - begin
             first = first + n_frames - begin
     while first < n_waiting:
         last = min(first + n_frames, n_waiting)
-        yield _joined(waiting, min(last + after, n_waiting)), first, last
+        waiting = _joined(waiting, min(last + after, n_waiting))
+        yield waiting[0], first, last
         begin = max(0, last - before)
         waiting, n_waiting = _without(waiting, begin), n_waiting - begin
         first = last - begin
 
 
-def _joined(parts: list[F], n_frames: int) -> F:
-    """Return the first `n_frames` frames of consecutive parts, contiguous in memory."""
+def _joined(parts: list[F], n_frames: int) -> list[F]:
+    """Return consecutive parts with the first `n_frames` frames as one part, contiguous in memory."""
+    rest = _without(parts, n_frames)
     needed: list[F] = []
     for part in parts:
         needed.append(part.frames(0, n_frames))
         n_frames -= len(needed[-1].times)
         if not n_frames:
             break
-    return type(needed[0]).concatenate(needed)
+    return [type(needed[0]).concatenate(needed), *rest]
 
 
 def _without(parts: list[F], n_frames: int) -> list[F]:

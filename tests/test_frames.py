@@ -5,7 +5,7 @@ import pytest
 from synthetic import make_activation, random_activation
 
 from nmfamt.activation import N_PARTIALS
-from nmfamt.tracking.frames import frame_feature_names, frame_features
+from nmfamt.tracking.frames import N_FALLING, frame_feature_names, frame_features
 from nmfamt.tracking.levels import FLOOR, Levels
 
 NAMES = frame_feature_names()
@@ -133,6 +133,21 @@ def test_notes_described_together_are_described_as_each_alone():
     rows, firsts, lasts = np.array([[2, 2, 5, 0, 8], [10, 100, 40, 7, 290], [100, 250, 41, 7, 300]])
     alone = [frame_features(levels, *span) for span in zip(rows.tolist(), firsts.tolist(), lasts.tolist(), strict=True)]
     np.testing.assert_array_equal(frame_features(levels, rows, firsts, lasts), np.concatenate(alone))
+
+
+def test_notes_described_bit_by_bit():
+    levels = Levels.of(random_activation(200))
+    rows, firsts, lasts = np.array([0, 2, 2]), np.array([10, 30, 90]), np.array([110, 50, 195])
+    whole = frame_features(levels, rows, firsts, lasts)
+    peaks = np.full((N_FALLING, len(rows)), -np.inf, dtype=np.float32)
+    parts, begins = [[] for _ in rows], firsts
+    for n_frames in (10, 11, 60, 200):
+        stops = np.minimum(firsts + n_frames, lasts)
+        X = frame_features(levels, rows, firsts, stops, begins, peaks)
+        for note, part in enumerate(np.split(X, np.cumsum(stops - begins)[:-1])):
+            parts[note].append(part)
+        begins = stops
+    np.testing.assert_array_equal(np.concatenate([part for note in parts for part in note]), whole)
 
 
 def test_recording_gain_changes_nothing():

@@ -68,7 +68,7 @@ def slowly(levels, span, sounding):
 
 def slowly_ends(followed, release, persistence, ends=None):
     """Try every frame of every note as its release."""
-    scores = release(in_context(followed, ends))[:, 0]
+    scores = release(*in_context(followed, ends))[:, 0]
     found, begin = [], 0
     for first, length in zip(followed.firsts.tolist(), followed.lengths.tolist(), strict=True):
         gain = persistence[0] * followed.sounding[begin : begin + length] + persistence[1]
@@ -180,7 +180,7 @@ def test_the_second_look_knows_nothing_but_the_ends_of_the_first(followed):
 
 def test_what_the_releases_are_found_from(followed):
     ends = followed.firsts + followed.lengths
-    alone, both = in_context(followed), in_context(followed, ends)
+    alone, both = (np.concatenate(parts, axis=1) for parts in (in_context(followed), in_context(followed, ends)))
     assert (alone.shape[1], both.shape[1]) == tuple(len(feature_names()[part]) for part in PARTS[1:])
     np.testing.assert_array_equal(both[:, : alone.shape[1]], alone)
     np.testing.assert_array_equal(alone[:, :-1], followed.X)
@@ -201,16 +201,16 @@ def test_what_has_ended_is_not_followed_any_longer(monkeypatch):
     assert (spans[2] - spans[1]).tolist() == [2000, 2000]
     n_frames = []
 
-    def counted(levels, rows, firsts, lasts):
-        n_frames.extend((lasts - firsts).tolist())
-        return frame_features(levels, rows, firsts, lasts)
+    def counted(levels, rows, firsts, lasts, begins, peaks):
+        n_frames.extend((lasts - begins).tolist())
+        return frame_features(levels, rows, firsts, lasts, begins, peaks)
 
     monkeypatch.setattr(offsets, "frame_features", counted)
     monkeypatch.setattr(offsets, "_FIRST_FRAMES", 120)
     followed = follow_notes(levels, spans, plain_model().sounding)
     assert followed.lengths.tolist() == [100, 200]
     assert find_ends(followed, plain_model()).tolist() == [150, 650]
-    assert n_frames == [120, 120, 240]
+    assert n_frames == [120, 120, 120]
 
 
 @pytest.mark.parametrize(("pause", "length"), [(49, 199), (50, 100)])
@@ -253,5 +253,5 @@ def test_no_notes(played):
     assert spans.shape == (3, 0)
     followed = follow_notes(levels, spans, plain_model().sounding)
     assert followed.gained.shape == (0, 2)
-    assert in_context(followed, spans[1]).shape == (0, len(feature_names()["release_in_context"]))
+    assert np.concatenate(in_context(followed, spans[1]), axis=1).shape == (0, len(feature_names()[PARTS[2]]))
     assert find_ends(followed, plain_model()).tolist() == []

@@ -44,7 +44,8 @@ def test_both_looks(seen):
     np.testing.assert_array_equal(judged.X, X[possible])
     np.testing.assert_array_equal(judged.context, context)
     np.testing.assert_array_equal(judged.first, first[possible])
-    np.testing.assert_array_equal(judged.both, np.concatenate([X[possible], context], axis=1))
+    np.testing.assert_array_equal(judged.X, X[possible])
+    np.testing.assert_array_equal(judged.context, context)
     expected = model.onset_in_context(np.concatenate([X[possible], context], axis=1))[:, 0]
     np.testing.assert_allclose(log_odds, expected, rtol=1e-5)
 
@@ -81,8 +82,9 @@ def test_the_features_are_those_of_the_model(seen):
     levels, candidates, _ = seen
     judged, _ = judge_candidates(levels, candidates, plain_model())
     assert judged.X.shape[1] == len(feature_names()["onset"])
-    assert judged.both.shape == (len(judged.candidates), len(feature_names()["onset_in_context"]))
-    assert judged.both.dtype == np.float32
+    assert len(judged.X) == len(judged.context) == len(judged.candidates)
+    assert judged.X.shape[1] + judged.context.shape[1] == len(feature_names()["onset_in_context"])
+    assert judged.X.dtype == judged.context.dtype == np.float32
 
 
 @pytest.mark.parametrize("height", [0.0, 0.02])
@@ -94,4 +96,4 @@ def test_nothing_to_judge_or_nothing_possible(height):
     assert len(candidates) == (3 if height else 0)
     judged, log_odds = judge_candidates(levels, candidates, plain_model())
     assert (len(judged.candidates), log_odds.shape, judged.first.shape) == (0, (0,), (0,))
-    assert judged.both.shape == (0, len(feature_names()["onset_in_context"]))
+    assert len(judged.X) == len(judged.context) == 0

@@ -103,6 +103,11 @@ def test_other_terms_make_another_polynomial():
     assert p.products.shape == (3, 3, 1)
 
 
+def test_features_side_by_side():
+    p, X = polynomial(), samples()
+    np.testing.assert_allclose(p(X[:, :2], X[:, 2:2], X[:, 2:]), p(X), rtol=1e-5, atol=1e-5)
+
+
 def test_no_samples():
     assert polynomial()(samples(0)).shape == (0, 2)
 

@@ -650,7 +650,7 @@ def _products(A: FloatArray, n: int, r: FloatArray, g: FloatArray) -> None:
 
 @_jit
 def _hessian(A: FloatArray, B: FloatArray, n: int, d: FloatArray, S: FloatArray) -> None:
-    """Compute ``A diag(d) A'``, which is symmetric, in tiles of 4 x 4 that stay in registers.
+    """Compute ``A diag(d) A'``, which is symmetric, in tiles of 3 x 3 that stay in the registers of any processor.
 
     At the edge a tile repeats the last atom, which writes the same number twice.
     """
@@ -658,40 +658,30 @@ def _hessian(A: FloatArray, B: FloatArray, n: int, d: FloatArray, S: FloatArray)
     for i in range(n):
         for f in range(len(d)):
             B[i, f] = A[i, f] * d[f]
-    for i in range(0, n, 4):
-        i1, i2, i3 = min(i + 1, n - 1), min(i + 2, n - 1), min(i + 3, n - 1)
-        B0, B1, B2, B3 = B[i], B[i1], B[i2], B[i3]
-        for j in range(0, i + 1, 4):
-            j1, j2, j3 = min(j + 1, n - 1), min(j + 2, n - 1), min(j + 3, n - 1)
-            A0, A1, A2, A3 = A[j], A[j1], A[j2], A[j3]
-            s00, s01, s02, s03 = zero, zero, zero, zero
-            s10, s11, s12, s13 = zero, zero, zero, zero
-            s20, s21, s22, s23 = zero, zero, zero, zero
-            s30, s31, s32, s33 = zero, zero, zero, zero
+    for i in range(0, n, 3):
+        i1, i2 = min(i + 1, n - 1), min(i + 2, n - 1)
+        B0, B1, B2 = B[i], B[i1], B[i2]
+        for j in range(0, i + 1, 3):
+            j1, j2 = min(j + 1, n - 1), min(j + 2, n - 1)
+            A0, A1, A2 = A[j], A[j1], A[j2]
+            s00, s01, s02 = zero, zero, zero
+            s10, s11, s12 = zero, zero, zero
+            s20, s21, s22 = zero, zero, zero
             for f in range(len(d)):
-                a0, a1, a2, a3 = A0[f], A1[f], A2[f], A3[f]
-                b0, b1, b2, b3 = B0[f], B1[f], B2[f], B3[f]
+                a0, a1, a2 = A0[f], A1[f], A2[f]
+                b0, b1, b2 = B0[f], B1[f], B2[f]
                 s00 += b0 * a0
                 s01 += b0 * a1
                 s02 += b0 * a2
-                s03 += b0 * a3
                 s10 += b1 * a0
                 s11 += b1 * a1
                 s12 += b1 * a2
-                s13 += b1 * a3
                 s20 += b2 * a0
                 s21 += b2 * a1
                 s22 += b2 * a2
-                s23 += b2 * a3
-                s30 += b3 * a0
-                s31 += b3 * a1
-                s32 += b3 * a2
-                s33 += b3 * a3
-            S[i, j], S[i, j1], S[i, j2], S[i, j3] = s00, s01, s02, s03
-            S[i1, j], S[i1, j1], S[i1, j2], S[i1, j3] = s10, s11, s12, s13
-            S[i2, j], S[i2, j1], S[i2, j2], S[i2, j3] = s20, s21, s22, s23
-            S[i3, j], S[i3, j1], S[i3, j2], S[i3, j3] = s30, s31, s32, s33
-            S[j, i], S[j1, i], S[j2, i], S[j3, i] = s00, s01, s02, s03
-            S[j, i1], S[j1, i1], S[j2, i1], S[j3, i1] = s10, s11, s12, s13
-            S[j, i2], S[j1, i2], S[j2, i2], S[j3, i2] = s20, s21, s22, s23
-            S[j, i3], S[j1, i3], S[j2, i3], S[j3, i3] = s30, s31, s32, s33
+            S[i, j], S[i, j1], S[i, j2] = s00, s01, s02
+            S[i1, j], S[i1, j1], S[i1, j2] = s10, s11, s12
+            S[i2, j], S[i2, j1], S[i2, j2] = s20, s21, s22
+            S[j, i], S[j1, i], S[j2, i] = s00, s01, s02
+            S[j, i1], S[j1, i1], S[j2, i1] = s10, s11, s12
+            S[j, i2], S[j1, i2], S[j2, i2] = s20, s21, s22

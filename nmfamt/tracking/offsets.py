@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from nmfamt.tracking.context import note_context
 from nmfamt.tracking.emission import EmissionModel
 from nmfamt.tracking.events import Candidates
-from nmfamt.tracking.frames import frame_features
+from nmfamt.tracking.frames import N_FALLING, frame_features
 from nmfamt.tracking.levels import FLOOR, Levels
 from nmfamt.tracking.polynomial import Polynomial
 
@@ -124,31 +124,45 @@ def follow_notes(levels: Levels, spans: NDArray[np.int64], sounding: Polynomial)
     """
     rows, firsts, lasts = spans
     lengths = np.zeros(len(rows), dtype=np.int64)
-    nothing = np.empty((len(sounding.names), 0), dtype=np.float32)
-    features: list[NDArray[np.float32]] = [nothing] * len(rows)
+    features: list[list[NDArray[np.float32]]] = [[] for _ in rows]
     log_odds: list[NDArray[np.float64]] = [np.empty(0)] * len(rows)
-    open_notes = np.arange(len(rows))
-    n_followed = _FIRST_FRAMES
+    peaks = np.full((N_FALLING, len(rows)), -np.inf, dtype=np.float32)
+    open_notes, begins, n_followed = np.arange(len(rows)), firsts, _FIRST_FRAMES
     while len(open_notes):
         stops = np.minimum(firsts + n_followed, lasts)
-        n_frames = np.cumsum((stops - firsts)[open_notes])
+        n_frames = np.cumsum((stops - begins)[open_notes])
         for notes in np.split(open_notes, np.flatnonzero(np.diff(n_frames // _BATCH_FRAMES)) + 1):
-            X = frame_features(levels, rows[notes], firsts[notes], stops[notes])
+            reached = peaks[:, notes]
+            X = frame_features(levels, rows[notes], firsts[notes], stops[notes], begins[notes], reached)
+            peaks[:, notes] = reached
             odds = np.clip(sounding(X)[:, 0], -_CLIP, _CLIP)
-            given = (stops - firsts)[notes]
-            begins = np.cumsum(given) - given
-            over = _over(odds, begins, given)
-            done = (over < given) | (stops[notes] == lasts[notes])
-            for note, begin, n in zip(notes[done].tolist(), begins[done].tolist(), over[done].tolist(), strict=True):
-                lengths[note], features[note], log_odds[note] = n, X.T[:, begin : begin + n], odds[begin : begin + n]
-            open_notes = open_notes[~np.isin(open_notes, notes[done])]
+            edges = np.cumsum((stops - begins)[notes])[:-1]
+            parts = zip(notes.tolist(), np.split(X.T, edges, axis=1), np.split(odds, edges), strict=True)
+            for note, seen, judged in parts:
+                features[note].append(seen)
+                log_odds[note] = np.append(log_odds[note], judged)
+            followed = (stops - firsts)[notes]
+            over = _over(np.concatenate([log_odds[note] for note in notes.tolist()]), followed)
+            done = (over < followed) | (stops[notes] == lasts[notes])
+            lengths[notes[done]] = over[done]
+            open_notes = np.setdiff1d(open_notes, notes[done], assume_unique=True)
+        begins = stops
         n_followed *= 2
-    X = np.concatenate([nothing, *features], axis=1).T
-    return FollowedNotes(firsts, lengths, X, np.concatenate([np.empty(0), *log_odds]))
+    X = np.empty((len(sounding.names), lengths.sum()), dtype=np.float32)  # a feature of all frames lies together
+    for note, end in enumerate(np.cumsum(lengths).tolist()):
+        begin = end - int(lengths[note])
+        for part in features[note]:
+            stop = min(begin + part.shape[1], end)
+            X[:, begin:stop] = part[:, : stop - begin]
+            begin = stop
+        features[note] = []  # the memory of those that are done is free again
+    log_odds = [odds[:n] for odds, n in zip(log_odds, lengths.tolist(), strict=True)]
+    return FollowedNotes(firsts, lengths, X.T, np.concatenate([np.empty(0), *log_odds]))
 
 
-def _over(odds: NDArray[np.float64], begins: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+def _over(odds: NDArray[np.float64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return how many frames of each note there are until it has been over for long enough; all where it has not."""
+    begins = np.cumsum(lengths) - lengths
     sounds = np.append(0, np.cumsum(odds >= _OVER))
     places = np.arange(len(odds))
     ages = places - np.repeat(begins, lengths)
@@ -158,19 +172,17 @@ def _over(odds: NDArray[np.float64], begins: NDArray[np.int64], lengths: NDArray
     return np.asarray(np.minimum(found, lengths))
 
 
-def in_context(followed: FollowedNotes, ends: NDArray[np.int64] | None = None) -> NDArray[np.float32]:
+def in_context(followed: FollowedNotes, ends: NDArray[np.int64] | None = None) -> tuple[NDArray[np.float32], ...]:
     """Return what the release is found from: of the first look, or with `ends` of that look of the second.
 
     Returns
     -------
-    ndarray, shape (n_frames, n_features)
-        As `nmfamt.tracking.emission.feature_names` has them for ``release`` and ``release_in_context``.
+    tuple of ndarray, shape (n_frames, n_features)
+        Side by side they are what `nmfamt.tracking.emission.feature_names` has for ``release`` and
+        ``release_in_context``.
     """
-    # A feature of all frames lies together in memory.
-    columns = [followed.X.T, followed.sounding[None].astype(np.float32)]
-    if ends is not None:
-        columns.append(note_context(followed.firsts, ends, followed.lengths).T)
-    return np.concatenate(columns).T
+    alone = (followed.X, followed.sounding[:, None].astype(np.float32))
+    return alone if ends is None else (*alone, note_context(followed.firsts, ends, followed.lengths))
 
 
 def find_ends(followed: FollowedNotes, model: EmissionModel) -> NDArray[np.int64]:
@@ -217,5 +229,5 @@ def choose_ends(
     if not len(followed.firsts):
         return followed.firsts
     weight, gain = persistence
-    scores = release(in_context(followed, ends))[:, 0]
+    scores = release(*in_context(followed, ends))[:, 0]
     return followed.firsts + NoteHMM().ends(weight * followed.sounding + gain, scores, followed.lengths)

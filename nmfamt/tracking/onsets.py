@@ -39,11 +39,6 @@ class JudgedCandidates:
     context: NDArray[np.float32]
     first: NDArray[np.float64]
 
-    @property
-    def both(self) -> NDArray[np.float32]:
-        """What the second look sees: features and context."""
-        return np.concatenate([self.X, self.context], axis=1)
-
 
 def look_again(
     levels: Levels, candidates: Candidates, X: NDArray[np.float32], onset: Polynomial
@@ -108,4 +103,4 @@ def judge_candidates(
     69.0
     """
     judged, _ = look_again(levels, candidates, onset_features(levels, candidates), model.onset)
-    return judged, model.onset_in_context(judged.both)[:, 0]
+    return judged, model.onset_in_context(judged.X, judged.context)[:, 0]

@@ -82,13 +82,13 @@ class Polynomial:
             raise NmfamtError(f"there are products of {', '.join(sorted(unknown))}, which are no features.")
 
     @single_thread()
-    def __call__(self, X: FloatArray) -> NDArray[np.float64]:
+    def __call__(self, *X: FloatArray) -> NDArray[np.float64]:
         """Evaluate the polynomial.
 
         Parameters
         ----------
-        X : ndarray, shape (n_samples, n_features)
-            Features in the order of `names`.
+        *X : ndarray, shape (n_samples, n_features)
+            Features in the order of `names`: one array, or several whose columns follow one another.
 
         Returns
         -------
@@ -98,10 +98,12 @@ class Polynomial:
         # Standardised features are needed for products alone: a weight takes their scale upon itself.
         weights = self.weights / self.scale[:, None]
         constant = self.intercept - self.mean @ weights
-        result = (weights.T.astype(np.float32) @ X.T.astype(np.float32, copy=False)).astype(np.float64)
-        result += constant[:, None]
+        result = np.tile(constant[:, None], len(X[0]))
+        firsts = np.cumsum([0, *(part.shape[1] for part in X)])
+        for part, first, last in zip(X, firsts[:-1], firsts[1:], strict=True):
+            result += weights[first:last].T.astype(np.float32) @ part.T.astype(np.float32, copy=False)
         if self.interacting:
-            K = self._clipped(X)
+            K = self._clipped(*X)
         for output in range(len(result) if self.interacting else 0):
             partners = self.products[:, :, output].T.astype(np.float32) @ K
             partners *= K
@@ -125,8 +127,8 @@ class Polynomial:
         >>> plain.design(np.array([[2.0, 3.0]])), both.design(np.array([[2.0, 3.0]]))
         (array([[2., 3.]], dtype=float32), array([[2., 3., 4., 6., 9.]], dtype=float32))
         """
-        Z = self._standardised(X, slice(None))
-        K = self._clipped(X)
+        Z = self._standardised(X.T, slice(None))
+        K = self._clipped(X) if self.interacting else Z[:0]
         i, j = np.triu_indices(len(self.interacting))
         return np.concatenate([Z, K[i] * K[j]]).T
 
@@ -191,16 +193,18 @@ class Polynomial:
         arrays = {name: np.asarray(values[name], dtype=np.float64) for name in _ARRAYS}
         return cls(names=tuple(values["names"]), interacting=tuple(values["interacting"]), **arrays)
 
-    def _standardised(self, X: FloatArray, places: slice | list[int]) -> NDArray[np.float32]:
-        """Return some standardised features, one a row."""
-        Z = X.T[places].astype(np.float32)
+    def _standardised(self, rows: FloatArray, places: slice | list[int]) -> NDArray[np.float32]:
+        """Return features, one a row, that have these places among all, standardised."""
+        Z = rows.astype(np.float32)
         Z -= self.mean[places].astype(np.float32)[:, None]
         Z /= self.scale[places].astype(np.float32)[:, None]
         return Z
 
-    def _clipped(self, X: FloatArray) -> NDArray[np.float32]:
+    def _clipped(self, *X: FloatArray) -> NDArray[np.float32]:
         """Return the features that interact, standardised and clipped, one a row."""
-        K = self._standardised(X, [self.names.index(name) for name in self.interacting])
+        columns = [column for part in X for column in part.T]  # views
+        places = [self.names.index(name) for name in self.interacting]
+        K = self._standardised(np.stack([columns[place] for place in places]), places)
         return np.clip(K, -_CLIP, _CLIP, out=K)
 
 
