@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from nmfamt import audio
 from nmfamt.alignment import align_notes
+from nmfamt.blas import single_thread
 from nmfamt.dictionary import Dictionary, load_dictionary
 from nmfamt.equalization import N_FRAMES, equalized, estimate_gain, in_octaves
 from nmfamt.exceptions import NmfamtError
@@ -198,6 +199,7 @@ def adapt_to_itself(front_end: Factorization, excerpt: Spectrogram, tracker: HMM
     return replace(front_end, dictionary=dictionary, equalizer=None)
 
 
+@single_thread()
 def transfer_timbre(dictionary: Dictionary, known: Dictionary) -> Dictionary:
     """Carry over to all pitches of a dictionary how those that are known differ from it.
 

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nmfamt.blas import single_thread
 from nmfamt.nmf import activations
 
 __all__ = ["N_FRAMES", "equalized", "estimate_gain", "gain_in_db", "in_octaves"]
@@ -32,6 +33,7 @@ _LEAST_SHARE = 1e-3  # of the mean bin; where there is less sound, the gain tend
 _OCTAVES = (31.5, 63, 125, 250, 500, 1000, 2000, 4000, 8000)  # Hz, as graphic equalizers have them
 
 
+@single_thread()
 def estimate_gain(
     V: FloatArray, W: FloatArray, freqs: NDArray[np.float64], pitches: NDArray[np.float64]
 ) -> NDArray[np.float64]:

@@ -29,6 +29,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from nmfamt.blas import single_thread
 from nmfamt.exceptions import NmfamtError
 from nmfamt.pitch import pitch_to_hz
 from nmfamt.spectrogram import Spectrogram, check_settings, compress, stream, whole
@@ -174,7 +175,8 @@ class Mel:
         filters = _mel_filters(self).astype(self.dtype)
 
         def compute(y: FloatArray, n_frames: int) -> FloatArray:
-            return compress(filters @ _magnitudes(y, self, n_frames), self.power)
+            with single_thread():
+                return compress(filters @ _magnitudes(y, self, n_frames), self.power)
 
         return stream(blocks, compute, settings=self, context=self.n_fft // 2)
 

@@ -423,8 +423,11 @@ def run_python(code, *arguments, **environment):
 THREADS = """
 import json, sys
 from nmfamt import transcribe
-notes = transcribe(sys.argv[1], dictionary="piano", end=6.0)
-print(json.dumps([notes.intervals.tolist(), notes.pitches.tolist(), notes.confidences.tolist()]))
+from nmfamt.methods import METHODS
+needs = {"a dictionary": {"dictionary": "piano"}, "nothing": {}}
+chosen = [method for method in METHODS.values() if method.needs in needs]
+found = [transcribe(sys.argv[1], method=method.name, end=3.0, **needs[method.needs]) for method in chosen]
+print(json.dumps([[notes.intervals.tolist(), notes.pitches.tolist(), notes.confidences.tolist()] for notes in found]))
 """
 
 
@@ -433,7 +436,7 @@ def test_the_number_of_threads_does_not_change_the_notes(song, tmp_path):
     one, two = (
         run_python(THREADS, tmp_path / "song.wav", OPENBLAS_NUM_THREADS=n, OMP_NUM_THREADS=n) for n in ("1", "2")
     )
-    assert len(one[1]) > 5
+    assert min(len(pitches) for _, pitches, _ in one) > 2
     assert one == two
 
 

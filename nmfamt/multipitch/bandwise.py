@@ -37,6 +37,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nmfamt.activation import PitchActivation
+from nmfamt.blas import single_thread
 from nmfamt.exceptions import NmfamtError
 from nmfamt.multipitch.estimator import (
     activation_blocks,
@@ -180,6 +181,7 @@ def _from_zero(spectrogram: Spectrogram) -> tuple[NDArray[np.float64], NDArray[n
     return np.ascontiguousarray(np.pad(magnitudes, ((1, 0), (0, 0))).T), freqs[: 1 + np.count_nonzero(heard)]
 
 
+@single_thread()
 def _scale_and_noise(
     X: NDArray[np.float64], freqs: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

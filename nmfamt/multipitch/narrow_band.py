@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nmfamt.blas import single_thread
 from nmfamt.pitch import hz_to_pitch
 from nmfamt.spectrogram import Settings
 
@@ -72,6 +73,7 @@ def partial_frequencies(f0: float, highest: float, inharmonicity: float = 0.0) -
     return np.asarray(hz[hz <= highest])
 
 
+@single_thread()
 def narrow_band_spectra(
     settings: Settings,
     f0: NDArray[np.float64],

@@ -30,6 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nmfamt.activation import PitchActivation
+from nmfamt.blas import single_thread
 from nmfamt.exceptions import NmfamtError
 from nmfamt.multipitch.estimator import (
     activation_blocks,
@@ -97,6 +98,7 @@ class HarmonicSum:
             if not 0 <= getattr(self, name) < np.inf:
                 raise NmfamtError(f"{name}={getattr(self, name)} must be a frequency in Hz, 0 or more.")
 
+    @single_thread()
     def whitened(self, spectrogram: Spectrogram) -> NDArray[np.float64]:
         """Return whitened spectra, shape (n_frames, n_bins), up to the centre of the highest band.
 

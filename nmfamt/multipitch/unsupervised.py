@@ -30,6 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nmfamt.activation import PitchActivation
+from nmfamt.blas import single_thread
 from nmfamt.exceptions import NmfamtError
 from nmfamt.log_frequency import LogFrequency
 from nmfamt.multipitch.estimator import (
@@ -182,6 +183,7 @@ class UnsupervisedNMF:
             raise NmfamtError("The templates are learned on the recording: use fitted(survey).blocks.")
         return activation_blocks(self, spectrograms, level=level)
 
+    @single_thread()
     def estimate(self, spectrogram: Spectrogram) -> FloatArray:
         """Return the activations of the templates of each pitch, added; what is learned is known."""
         W, pitches = np.asarray(self.templates), np.asarray(self.template_pitches)

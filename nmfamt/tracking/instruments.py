@@ -30,6 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nmfamt.activation import PitchActivation
+from nmfamt.blas import single_thread
 from nmfamt.notes import Notes
 
 __all__ = ["assign_instruments", "pool_instruments"]
@@ -86,6 +87,7 @@ def pool_instruments(activation: PitchActivation) -> PitchActivation:
     )
 
 
+@single_thread()
 def assign_instruments(notes: Notes, activation: PitchActivation) -> Notes:
     """Give each note to the instrument that most probably played it.
 
