@@ -59,6 +59,7 @@ NOTE_CONTEXT_INTERACTIONS = (
     *("onsets-3..3", "onsets+0..10", "onsets-10..0", "ends-3..3", "ends-8..8", "longer", "longer>0", "longer<0"),
     *("sounding_notes", "chord", "has_chord", "since", "until"),
     *("age", "fall", "sounding", "trend", "slope", "level+0", "register48", "register72"),
+    *("near4", "passed4", "since4", "until4", "chords", "more_chords", "typical_chords", "struck", "until_struck"),
 )
 """Those of the second look."""
 

@@ -12,6 +12,7 @@ from nmfamt.tracking.emission import EmissionModel, default_model, feature_names
 from nmfamt.tracking.events import find_candidates, onset_feature_names, onset_features
 from nmfamt.tracking.frames import frame_feature_names, frame_features
 from nmfamt.tracking.levels import Levels
+from nmfamt.tracking.voices import voice_context, voice_context_names
 
 PARTS = ("onset", "onset_in_context", "timing", "velocity", "sounding", "release", "release_in_context")
 
@@ -64,7 +65,10 @@ def test_every_part_reads_what_is_computed():
     n_frame = frame_features(levels, 2, 10, 100).shape[1]
     n_candidates = len(candidates)
     n_onset_context = onset_context(candidates, np.full(n_candidates, 60.0), np.zeros(n_candidates)).shape[1]
-    n_note_context = note_context(np.array([3]), np.array([30]), np.array([50])).shape[1]
+    one, end, length = np.array([3]), np.array([30]), np.array([50])
+    n_note_context = (
+        note_context(one, end, length).shape[1] + voice_context(one, np.array([60.0]), end, length).shape[1]
+    )
     assert {part: len(names) for part, names in feature_names().items()} == {
         **dict.fromkeys(("onset", "timing", "velocity"), n_onset),
         "onset_in_context": n_onset + n_onset_context,
@@ -74,7 +78,8 @@ def test_every_part_reads_what_is_computed():
     }
     assert tuple(feature_names()) == PARTS
     assert feature_names()["onset_in_context"] == (*onset_feature_names(), *onset_context_names())
-    assert feature_names()["release_in_context"] == (*frame_feature_names(), "sounding", *note_context_names())
+    of_others = (*note_context_names(), *voice_context_names())
+    assert feature_names()["release_in_context"] == (*frame_feature_names(), "sounding", *of_others)
 
 
 def test_no_two_features_of_a_part_have_the_same_name():

@@ -13,6 +13,7 @@ from nmfamt.notes import Notes
 from nmfamt.tracking.context import note_context_names, onset_context_names
 from nmfamt.tracking.emission import default_model, feature_names
 from nmfamt.tracking.hmm import CHUNK_FRAMES, LONGEST_FRAMES, NEIGHBOUR_FRAMES, HMMTracker
+from nmfamt.tracking.voices import voice_context_names
 
 HALF = 0.005  # a note of a single step begins half a frame before it: its novelty is a plateau
 SOUND = HMMTracker(model=plain_model(), action_delay=0.0)  # times in the sound
@@ -59,7 +60,8 @@ def sociable_model(seed=0):
     context = onset_context_names()
     weights = {**dict(model.onset.terms()), **dict(zip(context, rng.normal(0, 0.1, len(context)), strict=True))}
     onset = linear(names["onset_in_context"], model.onset.intercept, weights)
-    ends = dict(zip(note_context_names(), rng.normal(0, 3, len(note_context_names())), strict=True))
+    of_others = (*note_context_names(), *voice_context_names())
+    ends = dict(zip(of_others, rng.normal(0, 3, len(of_others)), strict=True))
     return replace(
         model,
         onset_in_context=onset,

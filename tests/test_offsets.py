@@ -7,7 +7,6 @@ import pytest
 from synthetic import linear, make_activation, plain_model, play
 
 from nmfamt.tracking import offsets
-from nmfamt.tracking.context import note_context_names
 from nmfamt.tracking.emission import feature_names
 from nmfamt.tracking.events import find_candidates
 from nmfamt.tracking.frames import frame_features
@@ -144,7 +143,7 @@ def together(*notes, n_frames=400):
     """Return notes as (first, length) that sound for ever, as far as they are known."""
     firsts, lengths = (np.array(column) for column in zip(*notes, strict=True))
     X = np.zeros((int(lengths.sum()), len(feature_names()["sounding"])), dtype=np.float32)
-    return FollowedNotes(firsts, lengths, X, np.zeros(len(X)))
+    return FollowedNotes(firsts, lengths, np.full(len(firsts), 60.0), X, np.zeros(len(X)))
 
 
 def test_notes_end_where_others_do():
@@ -172,7 +171,7 @@ def test_the_second_look_knows_nothing_but_the_ends_of_the_first(followed):
     blind = linear(
         feature_names()["release_in_context"],
         [0.0],
-        {name: weight for name, weight in model.release.terms() if name not in note_context_names()},
+        {name: weight for name, weight in model.release.terms() if name in feature_names()["release"]},
     )
     ends = [find_ends(followed, replace(m, release_in_context=blind)).tolist() for m in (model, other)]
     assert ends[0] == ends[1]

@@ -25,6 +25,7 @@ from nmfamt.tracking.context import note_context_names, onset_context_names
 from nmfamt.tracking.events import onset_feature_names
 from nmfamt.tracking.frames import frame_feature_names
 from nmfamt.tracking.polynomial import Polynomial, rounded
+from nmfamt.tracking.voices import voice_context_names
 
 __all__ = ["EmissionModel", "default_model", "feature_names"]
 
@@ -55,7 +56,7 @@ class EmissionModel:
         How much a frame looks like the one in which the note ends, in log-odds up to a constant, from those and the
         value of ``sounding``.
     release_in_context : Polynomial
-        The same, from those and `note_context_names`.
+        The same, from those, `note_context_names` and `voice_context_names`.
     persistence : ndarray, shape (2, 2)
         Of each of the two: how much a note that goes on gains in every frame from the log-odds of ``sounding``, and at
         any rate.
@@ -166,7 +167,7 @@ def feature_names() -> dict[str, tuple[str, ...]]:
         "velocity": onset,
         "sounding": frame,
         "release": release,
-        "release_in_context": (*release, *note_context_names()),
+        "release_in_context": (*release, *note_context_names(), *voice_context_names()),
     }
 
 

@@ -4,8 +4,8 @@ Each pitch is in one of four states: silence, attack, sustain, release (T. Cheng
 note tracking by HMM smoothing", EUSIPCO 2015, where sustain is called decay, as befits a piano). An attack lasts one
 frame and stands at every candidate whose probability of being an onset is high enough; the release, one frame as well,
 is found by hmmlearn's Viterbi decoder. Both are decided in two looks: in the second, what the first thought of all
-other notes is known (`nmfamt.tracking.context`). Several instruments are tracked as one, and each note is then given to
-the one that plays it (`nmfamt.tracking.instruments`).
+other notes is known (`nmfamt.tracking.context`, `nmfamt.tracking.voices`). Several instruments are tracked as one, and
+each note is then given to the one that plays it (`nmfamt.tracking.instruments`).
 
 Departures:
 

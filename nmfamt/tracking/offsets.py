@@ -6,7 +6,7 @@ going on until there and how much the frame looks like a release, and so the bes
 recursion of a hidden Markov model (`NoteHMM`).
 
 There are two looks. In the first every note is on its own; in the second the ends of all others are known from the
-first (`nmfamt.tracking.context.note_context`).
+first (`nmfamt.tracking.context.note_context`), and what follows each (`nmfamt.tracking.voices`).
 """
 
 from dataclasses import dataclass
@@ -22,6 +22,7 @@ from nmfamt.tracking.events import Candidates
 from nmfamt.tracking.frames import N_FALLING, frame_features
 from nmfamt.tracking.levels import FLOOR, Levels
 from nmfamt.tracking.polynomial import Polynomial
+from nmfamt.tracking.voices import voice_context
 
 __all__ = ["LONGEST_FRAMES", "FollowedNotes", "choose_ends", "find_ends", "find_spans", "follow_notes", "in_context"]
 
@@ -49,6 +50,8 @@ class FollowedNotes:
         Frames of the onsets.
     lengths : ndarray of int, shape (n_notes,)
         For how many frames each note is followed.
+    pitches : ndarray, shape (n_notes,)
+        MIDI pitches.
     X : ndarray, shape (n_frames, n_features)
         What is known about each frame.
     sounding : ndarray, shape (n_frames,)
@@ -57,6 +60,7 @@ class FollowedNotes:
 
     firsts: NDArray[np.int64]
     lengths: NDArray[np.int64]
+    pitches: NDArray[np.float64]
     X: NDArray[np.float32]
     sounding: NDArray[np.float64]
 
@@ -157,7 +161,7 @@ def follow_notes(levels: Levels, spans: NDArray[np.int64], sounding: Polynomial)
             begin = stop
         features[note] = []  # the memory of those that are done is free again
     log_odds = [odds[:n] for odds, n in zip(log_odds, lengths.tolist(), strict=True)]
-    return FollowedNotes(firsts, lengths, X.T, np.concatenate([np.empty(0), *log_odds]))
+    return FollowedNotes(firsts, lengths, levels.pitches[rows], X.T, np.concatenate([np.empty(0), *log_odds]))
 
 
 def _over(odds: NDArray[np.float64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -182,7 +186,11 @@ def in_context(followed: FollowedNotes, ends: NDArray[np.int64] | None = None) -
         ``release_in_context``.
     """
     alone = (followed.X, followed.sounding[:, None].astype(np.float32))
-    return alone if ends is None else (*alone, note_context(followed.firsts, ends, followed.lengths))
+    if ends is None:
+        return alone
+    firsts, lengths = followed.firsts, followed.lengths
+    others = note_context(firsts, ends, lengths), voice_context(firsts, followed.pitches, ends, lengths)
+    return *alone, *others
 
 
 def find_ends(followed: FollowedNotes, model: EmissionModel) -> NDArray[np.int64]:
