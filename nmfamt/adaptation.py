@@ -29,6 +29,7 @@ from nmfamt import audio
 from nmfamt.alignment import align_notes
 from nmfamt.blas import single_thread
 from nmfamt.dictionary import Dictionary, load_dictionary
+from nmfamt.dictionary_mixing import combine_dictionaries
 from nmfamt.equalization import N_FRAMES, equalized, estimate_gain, in_octaves
 from nmfamt.exceptions import NmfamtError
 from nmfamt.isolated_notes import NoteSources
@@ -160,7 +161,9 @@ def adapt_to_itself(front_end: Factorization, excerpt: Spectrogram, tracker: HMM
     Parameters
     ----------
     front_end : Factorization
-        Fitted to the recording; its dictionary has one instrument, and the same number of templates for every pitch.
+        Fitted to the recording; its dictionary has the same number of templates for every pitch. Of several instruments
+        each may take part in every note that is found: they share it as the sound says, for whose it is is less certain
+        than that it is there.
     excerpt : Spectrogram
         Some of the recording, as it was played.
     tracker : HMMTracker
@@ -191,12 +194,21 @@ def adapt_to_itself(front_end: Factorization, excerpt: Spectrogram, tracker: HMM
     thinned = replace(excerpt, S=excerpt.S[:, ::_EVERY], times=excerpt.times[::_EVERY])
     prior = _SELF_PRIOR * (1 + _FEW_NOTES / len(notes))
     learned = learn_templates([(thinned, notes)], heard, prior=prior, n_iter=_MUSIC_ROUNDS)
-    adapted = transfer_timbre(start, learned)
+    adapted = _transfer_timbres(start, learned)
     cents = float(front_end.tuning)
     W = shift_templates(adapted.W, origin.settings.freqs, -cents / 100).astype(np.float32) if cents else adapted.W
     info = {**origin.info, "adapted_from_hash": origin.hash, "n_notes_adapted_to": len(notes)}
-    dictionary = replace(adapted, W=W, instruments=origin.instruments, info=info)
-    return replace(front_end, dictionary=dictionary, equalizer=None)
+    return replace(front_end, dictionary=replace(adapted, W=W, info=info), equalizer=None)
+
+
+def _transfer_timbres(dictionary: Dictionary, known: Dictionary) -> Dictionary:
+    """Transfer the timbre of each instrument by itself; one of which nothing is known stays as it is."""
+    parts = []
+    for name in dict.fromkeys(dictionary.instruments.tolist()):
+        part = dictionary.select(dictionary.instruments == name)
+        mine = known.instruments == name
+        parts.append(transfer_timbre(part, known.select(mine)) if mine.any() else part)
+    return combine_dictionaries(parts)
 
 
 @single_thread()
@@ -313,7 +325,9 @@ def _by_pitch(dictionary: Dictionary, n_components: int) -> tuple[NDArray[np.flo
 
 
 def can_be_adapted(dictionary: Dictionary) -> bool:
-    """Whether a dictionary has one instrument, and for every pitch an attack and the same number of other templates.
+    """Whether a dictionary can be adapted to a recording by what is found there.
+
+    Its instruments need an attack, and the same number of other templates, for every pitch.
 
     Examples
     --------
@@ -321,7 +335,11 @@ def can_be_adapted(dictionary: Dictionary) -> bool:
     >>> can_be_adapted(load_dictionary("piano")), can_be_adapted(average_columns(load_dictionary("piano")))
     (True, False)
     """
-    return _obstacle(dictionary) is None
+    names = np.unique(dictionary.instruments)
+    parts = [dictionary.select(dictionary.instruments == name) for name in names]
+    if any(_obstacle(part) is not None for part in parts):
+        return False
+    return len({_n_components(part) for part in parts}) == 1
 
 
 def _obstacle(dictionary: Dictionary) -> str | None:

@@ -161,26 +161,26 @@ def note_mask(
         The labels.
     times : ndarray, shape (n_frames,)
         Frame centres in seconds.
-    pitches : ndarray, shape (n_pitches * n_components,)
-        Pitch of every template, the templates of a pitch in the order of their stages.
+    pitches : ndarray, shape (n_rows * n_components,)
+        Pitch of every template, those of a pitch in the order of their stages; of several instruments, each of which
+        may play every note, one after the other.
     n_components : int
         Templates per pitch.
 
     Returns
     -------
-    ndarray of bool, shape (n_pitches * n_components, n_frames)
+    ndarray of bool, shape (n_rows * n_components, n_frames)
         Stages overlap a little, and a note may ring 0.15 s beyond its label.
     """
     edges = stage_edges(n_components)
     mask = np.zeros((len(pitches), len(times)), dtype=bool)
-    first = {pitch: int(np.argmax(pitches == pitch)) for pitch in np.unique(pitches).tolist()}
-    for (onset, offset), pitch in zip(notes.intervals, np.round(notes.pitches).tolist(), strict=True):
-        if pitch not in first:
-            continue
+    of_rows = pitches[::n_components]
+    for (onset, offset), pitch in zip(notes.intervals, np.round(notes.pitches), strict=True):
+        firsts = n_components * np.flatnonzero(of_rows == pitch)
         for stage, (begin, end) in enumerate(edges):
             last = np.inf if stage == n_components - 1 else onset + end + 0.05
             inside = (times >= onset + begin - 0.03) & (times <= min(last, offset + 0.15))
-            mask[first[pitch] + stage] |= inside
+            mask[firsts + stage] |= inside
     return mask
 
 
@@ -240,7 +240,8 @@ def learn_templates(
     pieces : sequence of (Spectrogram, Notes)
         Recordings and their notes; frames may be left out.
     base : Dictionary
-        Where the templates start, and what they fall back on; with the same number of templates for every pitch.
+        Where the templates start, and what they fall back on; with the same number of templates for every pitch. Of
+        several instruments each that has the pitch of a note may take part in it: the sound decides.
     prior : float
         Weight of that starting point, in units of the mean activation of a template.
     n_iter : int

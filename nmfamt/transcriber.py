@@ -94,7 +94,7 @@ class Transcriber:
         Where spectrogram and activations are computed; the tracker runs on the CPU.
     adapt : bool
         Whether the dictionary is adapted to the beginning of the recording by what is found there
-        (`nmfamt.adaptation.adapt_to_itself`). With a `Factorization` of one instrument and an `HMMTracker`.
+        (`nmfamt.adaptation.adapt_to_itself`). With a `Factorization` and an `HMMTracker`.
 
     Examples
     --------

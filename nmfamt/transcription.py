@@ -88,7 +88,7 @@ def transcribe(
         the method ``nmf`` alone.
     adapt : bool
         Whether the dictionary is adapted to the recording by what is found in its first 45 seconds. Takes about as long
-        as these; with the method ``nmf`` alone, and not with several instruments.
+        as these; with the method ``nmf`` alone.
     polyphony : int, optional
         At most so many notes sound at once; the least confident give way.
     start, end : float, optional

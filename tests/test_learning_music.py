@@ -161,6 +161,13 @@ def test_masks_of_several_notes_add_up():
     np.testing.assert_array_equal(both, parts[0] | parts[1])
 
 
+def test_every_instrument_that_has_the_pitch_may_play():
+    times, note = np.arange(400) * 0.01, Notes([[1.0, 2.0]], [60])
+    one = note_mask(note, times, np.repeat([60.0, 62.0], 2), n_components=2)
+    two = note_mask(note, times, np.repeat([60.0, 62.0, 55.0, 60.0], 2), n_components=2)
+    np.testing.assert_array_equal(two, np.concatenate([one, one[[2, 3, 0, 1]]]))
+
+
 def test_notes_without_templates_are_left_out():
     mask = note_mask(MUSIC, np.arange(100) * 0.01, np.repeat([61.0], 2), n_components=2)
     assert not mask.any()

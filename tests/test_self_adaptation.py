@@ -50,12 +50,35 @@ def test_the_notes_say_what_was_adapted(piece):
     assert set(notes.instruments.tolist()) == {"organ"}
 
 
-def test_too_few_notes_and_several_instruments_are_left_alone(piece):
+def test_too_few_notes_are_left_alone(piece):
     _, y = piece
     front_end = Factorization(PIANO)
     assert adapt_to_itself(front_end, spectrogram(y[: SR // 2]), HMMTracker()) is front_end
-    duo = combine_dictionaries([load_dictionary("flute"), load_dictionary("cello")])
-    assert transcribe(y, sr=SR, dictionary=duo).info["n_notes_adapted_to"] is None
+
+
+def test_several_instruments_are_adapted_each_by_itself(piece):
+    """Templates of what is played come nearer to it, and each instrument keeps its pitches and its name."""
+    _, y = piece
+    duo = combine_dictionaries([load_dictionary("organ"), load_dictionary("cello")])
+    front_end, S = Factorization(duo), spectrogram(y)
+    adapted = adapt_to_itself(front_end, S, HMMTracker())
+    assert adapted.dictionary.rows == duo.rows
+    assert adapted.dictionary.instruments.tolist() == duo.instruments.tolist()
+    before, after = (HMMTracker()(way(S)) for way in (front_end, adapted))
+    notes, _ = piece
+    assert evaluate(notes, after).onset_f1 >= evaluate(notes, before).onset_f1
+    assert transcribe(y, sr=SR, dictionary=duo).info["n_notes_adapted_to"] > 40
+
+
+def test_an_instrument_that_is_not_heard_stays_as_it_is(piece):
+    """The lowest keys of a piano are far below the melody."""
+    _, y = piece
+    low = PIANO.select(PIANO.pitches < 24)
+    duo = combine_dictionaries([load_dictionary("organ"), low])
+    adapted = adapt_to_itself(Factorization(duo), spectrogram(y), HMMTracker())
+    same = np.isclose(adapted.dictionary.W, duo.W).all(axis=0)
+    assert same[duo.instruments == "piano"].all()
+    assert not same[duo.instruments == "organ"].all()
 
 
 def test_the_tuning_stays_with_the_front_end(piece):
