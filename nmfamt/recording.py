@@ -1,9 +1,10 @@
 """A recording that can be read more than once: a file, or an array, or a part of either.
 
-What a transcription needs from the whole recording it measures in a first pass over the spectrogram; the second pass
-is given the same blocks again, or computes them again where they would take more than `SPECTROGRAM_BYTES`. Whether the
-audio comes from a file or from memory makes no difference but for the rounding of the resampler, which takes an array
-as a whole.
+What a transcription needs from the whole recording it measures in a first pass over the spectrogram. The second pass
+computes the spectrogram again, which is quick and takes up less memory than keeping it; the audio it is computed from,
+at the rate of the spectrogram, is kept between the passes unless it would take more than `AUDIO_BYTES`, so that only
+long files are decoded twice. Whether the audio comes from a file or from memory makes no difference but for the
+rounding of the resampler, which takes an array as a whole.
 """
 
 import os
@@ -21,10 +22,10 @@ from nmfamt.array_namespace import to_device
 from nmfamt.exceptions import NmfamtError, NmfamtWarning
 from nmfamt.spectrogram import Settings, Spectrogram, bandwidth
 
-__all__ = ["SPECTROGRAM_BYTES", "Recording", "Source", "open_recording"]
+__all__ = ["AUDIO_BYTES", "Recording", "Source", "open_recording"]
 
-SPECTROGRAM_BYTES = 100_000_000
-"""The most that a first pass keeps of the spectrogram for the second; ten minutes of the default one are 95 MB."""
+AUDIO_BYTES = 50_000_000
+"""The most that a first pass keeps of the audio for the second; ten minutes at 16 kHz are 38 MB."""
 
 Progress = Callable[[float], None]
 Source = str | os.PathLike[str] | ArrayLike
@@ -109,30 +110,32 @@ class Recording:
         >>> [spectrogram.n_frames for spectrogram in first], [spectrogram.n_frames for spectrogram in second]
         ([512, 489], [512, 489])
         """
-        kept: deque[Spectrogram] = deque()
+        kept: deque[FloatArray] = deque()
         n_bytes = 0
 
-        def measured() -> Iterator[Spectrogram]:
+        def read() -> Iterator[FloatArray]:
             nonlocal n_bytes
-            for spectrogram in self.spectrograms(settings, progress=first):
-                n_bytes += spectrogram.S.nbytes
-                if n_bytes <= SPECTROGRAM_BYTES:
-                    kept.append(spectrogram)
+            for block in self.read():
+                n_bytes += block.nbytes
+                if n_bytes <= AUDIO_BYTES:
+                    kept.append(block)
                 else:
                     kept.clear()
-                yield spectrogram
+                yield block
 
-        def again() -> Iterator[Spectrogram]:
+        def read_again() -> Iterator[FloatArray]:
             while kept:
-                self._report(kept[0], second)
                 yield kept.popleft()
-            if n_bytes > SPECTROGRAM_BYTES:
+            if n_bytes > AUDIO_BYTES:
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore", NmfamtWarning)
                     blocks = self.read()
-                yield from self.spectrograms(settings, blocks=blocks, progress=second)
+                yield from blocks
 
-        return measured(), again()
+        return (
+            self.spectrograms(settings, blocks=read(), progress=first),
+            self.spectrograms(settings, blocks=read_again(), progress=second),
+        )
 
     def _report(self, spectrogram: Spectrogram, progress: Progress | None) -> None:
         if progress:

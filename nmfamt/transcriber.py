@@ -2,10 +2,9 @@
 
 There are two passes over the spectrogram of a recording. The first takes a survey of it (`nmfamt.survey`), from which a
 front end may learn what it must know of the whole, such as how the instrument is tuned; the second computes, block by
-block, activation and notes. Memory does
-not grow with the length of the audio: between the passes a spectrogram of `nmfamt.recording.SPECTROGRAM_BYTES` at most
-is kept, a longer one is computed twice. Blocks are counted from the start of the recording: cutting it differently, or
-reading it from an array instead of a file, gives the same notes.
+block, activation and notes. Memory does not grow with the length of the audio: between the passes no spectrogram is
+kept, and audio only up to `nmfamt.recording.AUDIO_BYTES`; what is longer is read twice. Blocks are counted from the
+start of the recording: cutting it differently, or reading it from an array instead of a file, gives the same notes.
 """
 
 from collections.abc import Callable, Iterable, Iterator

@@ -49,10 +49,10 @@ def test_anything_callable_is_a_tracker(scale, formula):
     assert found.info["tracker"] == "Nothing"
 
 
-def test_a_spectrogram_that_is_kept_gives_the_same_notes(scale, formula, monkeypatch):
+def test_audio_that_is_kept_gives_the_same_notes(scale, formula, monkeypatch):
     transcriber = Transcriber(formula.settings, Factorization(formula), HMMTracker())
     kept, shares = transcriber(scale, sr=SR), []
-    monkeypatch.setattr("nmfamt.recording.SPECTROGRAM_BYTES", 0)
+    monkeypatch.setattr("nmfamt.recording.AUDIO_BYTES", 0)
     assert_same_notes(transcriber(scale, sr=SR, progress=shares.append), kept)
     assert len(kept) >= 4
     assert shares == sorted(shares)

@@ -445,7 +445,7 @@ import json, resource, sys
 from nmfamt import Factorization, HMMTracker, Transcriber, recording
 from nmfamt.dictionary import load_dictionary
 
-recording.SPECTROGRAM_BYTES = 4_000_000
+recording.AUDIO_BYTES = 1_000_000
 dictionary = load_dictionary(sys.argv[1])
 transcriber = Transcriber(dictionary.settings, Factorization(dictionary, max_iter=5), HMMTracker())
 found = []
@@ -477,7 +477,7 @@ def test_memory_does_not_grow_with_the_recording(tmp_path):
     paths = [tmp_path / name for name in ("small.npz", "1.wav", "20.wav")]
     (few, short), (many, long) = run_python(MEMORY, *paths, OPENBLAS_NUM_THREADS="1")
     assert many > 15 * few
-    # The audio alone would be 19 MB, its spectrogram 48 MB; that of a minute is within the 4 MB.
+    # The audio alone would be 19 MB, its spectrogram 48 MB; the audio of a minute is within the budget.
     assert (long - short) / 1024 < 12
 
 

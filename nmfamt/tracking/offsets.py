@@ -3,7 +3,7 @@
 The choice is a conditional logit (D. McFadden, "Conditional logit analysis of qualitative choice behavior", 1974): of
 the frames of a note the release is in the one whose score is greatest. The score adds up what the note has gained by
 going on until there and how much the frame looks like a release, and so the best frame is found by the Viterbi
-recursion of a hidden Markov model (`NoteHMM`).
+recursion of a hidden Markov model (`find_releases`).
 
 There are two looks. In the first every note is on its own; in the second the ends of all others are known from the
 first (`nmfamt.tracking.context.note_context`), and what follows each (`nmfamt.tracking.voices`).
@@ -22,6 +22,7 @@ from nmfamt.tracking.events import Candidates
 from nmfamt.tracking.frames import N_FALLING, frame_features
 from nmfamt.tracking.levels import FLOOR, Levels
 from nmfamt.tracking.polynomial import Polynomial
+from nmfamt.tracking.viterbi import find_releases
 from nmfamt.tracking.voices import voice_context
 
 __all__ = ["LONGEST_FRAMES", "FollowedNotes", "choose_ends", "find_ends", "find_spans", "follow_notes", "in_context"]
@@ -232,10 +233,8 @@ def choose_ends(
     -------
     ndarray of int, shape (n_notes,)
     """
-    from nmfamt.tracking.viterbi import NoteHMM
-
     if not len(followed.firsts):
         return followed.firsts
     weight, gain = persistence
     scores = release(*in_context(followed, ends))[:, 0]
-    return followed.firsts + NoteHMM().ends(weight * followed.sounding + gain, scores, followed.lengths)
+    return followed.firsts + find_releases(weight * followed.sounding + gain, scores, followed.lengths)
