@@ -70,7 +70,8 @@ def explain(activation: PitchActivation, notes: nmfamt.Notes, index: int) -> Non
     same = near[activation.pitches[candidates.rows[near]] == pitch]
     chosen = same[np.argmax(log_odds[same])]
     print(f"   What speaks for and against {pitch_to_name(pitch)}, in log-odds, the weightiest first:")
-    for term, share in contributions(model.onset_in_context, judged.both[chosen])[:8]:
+    seen_and_known = np.append(judged.X[chosen], judged.context[chosen])
+    for term, share in contributions(model.onset_in_context, seen_and_known)[:8]:
         print(f"   {share:+6.2f}  {term}")
 
 
