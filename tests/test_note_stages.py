@@ -7,7 +7,6 @@ from synthetic import cut, make_activation, random_activation
 from nmfamt import Factorization, NmfamtError, Transcriber, load_dictionary
 from nmfamt.notes import Notes
 from nmfamt.tracking.note_stages import NoteStages, stage_features
-from nmfamt.tracking.viterbi_stages import StageHMM
 
 
 def note(n_frames=300, *, begins=(50,), ends=150, pitch=60.0):
@@ -38,16 +37,6 @@ def test_silence_weighs_more_for_low_pitches():
     weak = [make_activation(0.5 * note().values, onsets=0.5 * note().onsets, pitches=[p]) for p in (60.0, 24.0)]
     found = [len(NoteStages(silence=4.5, bass=2.0)(activation)) for activation in weak]
     assert found[0] > found[1]
-
-
-def test_the_course_is_the_most_probable_of_all():
-    rng = np.random.default_rng(0)
-    start, transitions = rng.dirichlet(np.ones(3)), rng.dirichlet(np.ones(3), size=3)
-    likelihoods = rng.normal(size=(6, 3))
-    courses = np.stack(np.meshgrid(*[np.arange(3)] * 6, indexing="ij"), axis=-1).reshape(-1, 6)
-    score = np.log(start)[courses[:, 0]] + likelihoods[np.arange(6), courses].sum(axis=1)
-    score += np.log(transitions)[courses[:, :-1], courses[:, 1:]].sum(axis=1)
-    np.testing.assert_array_equal(StageHMM(start, transitions).states(likelihoods, [6]), courses[score.argmax()])
 
 
 def test_features_do_not_know_the_gain():

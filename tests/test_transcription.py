@@ -440,6 +440,21 @@ def test_the_number_of_threads_does_not_change_the_notes(song, tmp_path):
     assert one == two
 
 
+LOADED = """
+import json, sys
+from nmfamt import transcribe
+print(json.dumps([len(transcribe(sys.argv[1], end=2.0)), *sys.modules]))
+"""
+
+
+def test_what_is_slow_to_load_and_not_needed_is_not_loaded(song, tmp_path):
+    soundfile.write(tmp_path / "song.wav", song[1], SR)
+    n_notes, *modules = run_python(LOADED, tmp_path / "song.wav")
+    assert n_notes
+    assert "hmmlearn" in modules
+    assert {"sklearn", "scipy.stats", "librosa", "pretty_midi", "mir_eval", "matplotlib"}.isdisjoint(modules)
+
+
 MEMORY = """
 import json, resource, sys
 from nmfamt import Factorization, HMMTracker, Transcriber, recording

@@ -28,6 +28,7 @@ from nmfamt.activation import PitchActivation
 from nmfamt.exceptions import NmfamtError
 from nmfamt.notes import Notes
 from nmfamt.tracking.rows import notes_of_rows
+from nmfamt.tracking.viterbi import most_probable_states
 from nmfamt.windows import windows
 
 __all__ = ["STATES", "NoteStages", "stage_features"]
@@ -156,13 +157,11 @@ class NoteStages:
         heard = np.flatnonzero((features[:, :, 0] > np.log10(2 * _FLOOR)).any(axis=1))
         if not len(heard):
             return states
-        from nmfamt.tracking.viterbi_stages import StageHMM
-
         emissions = _log_densities(features[heard])
         weight = self.silence + self.bass * np.maximum(60 - window.pitches[heard], 0) / 12
         emissions[:, :, _SILENCE] += weight[:, None]
         lengths = np.full(len(heard), len(window.times))
-        found = StageHMM(_START, _TRANSITIONS).states(emissions.reshape(-1, len(STATES)), lengths)
+        found = most_probable_states(_START, _TRANSITIONS, emissions.reshape(-1, len(STATES)), lengths)
         states[heard] = found.reshape(len(heard), -1)
         return states
 

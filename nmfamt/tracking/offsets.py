@@ -22,7 +22,7 @@ from nmfamt.tracking.events import Candidates
 from nmfamt.tracking.frames import N_FALLING, frame_features
 from nmfamt.tracking.levels import FLOOR, Levels
 from nmfamt.tracking.polynomial import Polynomial
-from nmfamt.tracking.viterbi import find_releases
+from nmfamt.tracking.releases import find_releases
 from nmfamt.tracking.voices import voice_context
 
 __all__ = ["LONGEST_FRAMES", "FollowedNotes", "choose_ends", "find_ends", "find_spans", "follow_notes", "in_context"]

@@ -1,7 +1,8 @@
-"""The hidden Markov model of a note, whose best path hmmlearn finds.
+"""The most probable courses of hidden Markov models, found by hmmlearn.
 
-The Viterbi recursion is hmmlearn's, called as its models call it. These are estimators of scikit-learn, which would be
-loaded for nothing but checks, and scipy.stats with it: 45 MB, and a fifth of the time that short recordings take.
+Its Viterbi recursion is called as its models call it, with emissions that are known already. The models themselves are
+estimators of scikit-learn, which would be loaded for nothing but checks, and scipy.stats with it; what that costs a
+transcription is in `benchmarks/results/trials.md`.
 """
 
 from collections.abc import Sequence
@@ -11,62 +12,36 @@ import numpy as np
 from hmmlearn._hmmc import viterbi
 from numpy.typing import NDArray
 
-__all__ = ["STATES", "find_releases"]
-
-STATES = ("silence", "attack", "sustain", "release")
-"""What a pitch can be doing. Attack and release are events: they last one frame."""
-
-_SILENCE, _ATTACK, _SUSTAIN, _RELEASE = range(len(STATES))
-_IMPOSSIBLE = -1e9  # finite, as hmmlearn wants it
-
-_START = np.eye(len(STATES))[_ATTACK]
-_TRANSITIONS = np.zeros((len(STATES), len(STATES)))
-# A note is as likely to go on as to end: what is known about that stands in the emissions.
-_TRANSITIONS[[_ATTACK, _ATTACK, _SUSTAIN, _SUSTAIN], [_SUSTAIN, _RELEASE, _SUSTAIN, _RELEASE]] = 0.5
-_TRANSITIONS[[_RELEASE, _SILENCE], _SILENCE] = 1.0
+__all__ = ["most_probable_states"]
 
 FloatArray = NDArray[np.floating[Any]]
 
 
-def find_releases(
-    sustain: FloatArray, release: FloatArray, lengths: Sequence[int] | NDArray[np.int64]
+def most_probable_states(
+    start: FloatArray, transitions: FloatArray, emissions: FloatArray, lengths: Sequence[int] | NDArray[np.int64]
 ) -> NDArray[np.int64]:
-    """Find in which frame each note is released.
-
-    A note is an attack, as much sustain as there is, a release, and silence.
+    """Find the most probable course of sequences that follow each other.
 
     Parameters
     ----------
-    sustain : ndarray, shape (n_frames,)
-        Log-odds of a frame for a note that sounds against silence, all notes one after the other.
-    release : ndarray, shape (n_frames,)
-        Log-odds of a frame for the release.
-    lengths : sequence of int, shape (n_notes,)
-        Frames of each note, at least one. A note is released in one of them, but the first, which is its attack.
+    start : ndarray, shape (n_states,)
+        Probabilities of the first state.
+    transitions : ndarray, shape (n_states, n_states)
+        Probabilities of the next.
+    emissions : ndarray, shape (n_frames, n_states)
+        Log-likelihood of every state in every frame; finite, and a constant more or less in a frame does not count.
+    lengths : sequence of int, shape (n_sequences,)
+        Frames of each sequence, at least one.
 
     Returns
     -------
-    ndarray of int, shape (n_notes,)
-        From 1 to the length of the note, which is where one ends that is released in its last frame.
+    ndarray of int, shape (n_frames,)
 
     Examples
     --------
-    >>> sustain = np.array([0.0, 2.0, 1.0, -3.0, -3.0])  # gained by a note that goes on in this frame
-    >>> find_releases(sustain, np.zeros(5), [5])
-    array([3])
-    >>> find_releases(sustain, np.array([0, 0, 9.0, 0, 0]), [5])  # it looks very much like a release
-    array([2])
+    >>> start, transitions = np.array([1.0, 0.0]), np.array([[0.9, 0.1], [0.1, 0.9]])
+    >>> most_probable_states(start, transitions, np.array([[0.0, 0.0], [0.0, 9.0], [1.0, 0.0], [0.0, 9.0]]), [4])
+    array([0, 1, 1, 1])
     """
-    lengths = np.asarray(lengths)
-    last = np.cumsum(lengths) - 1
-    first = last - lengths + 1
-    emissions = np.zeros((len(sustain), len(STATES)))
-    emissions[:, _SUSTAIN] = sustain + np.log(2)  # makes up for the transition
-    emissions[:, _RELEASE] = release
-    emissions[last, _SUSTAIN] = _IMPOSSIBLE
-    emissions[first, _ATTACK] = 0.0
-    paths = [viterbi(_START, _TRANSITIONS, note)[1] for note in np.split(emissions, first[1:])]
-    states = np.concatenate(paths)
-    released = np.append(np.flatnonzero(states == _RELEASE), len(states))
-    found = released[np.searchsorted(released, first)] - first
-    return np.where(found < lengths - 1, found, lengths)
+    sequences = np.split(np.asarray(emissions, dtype=np.float64), np.cumsum(lengths)[:-1])
+    return np.concatenate([viterbi(start, transitions, sequence)[1] for sequence in sequences])
