@@ -13,13 +13,14 @@ from typing import Any, Protocol, TypeGuard, runtime_checkable
 
 from nmfamt import __version__
 from nmfamt.activation import PitchActivation
-from nmfamt.adaptation import adapt_to_itself, can_be_adapted
+from nmfamt.adaptation import adapt_to_itself
 from nmfamt.array_namespace import check_device
 from nmfamt.multipitch import Factorization
 from nmfamt.notes import Notes
 from nmfamt.recording import Source, open_recording
 from nmfamt.spectrogram import Settings, Spectrogram
 from nmfamt.survey import Survey
+from nmfamt.timbre_transfer import can_be_adapted
 from nmfamt.tracking import HMMTracker
 
 __all__ = ["Fittable", "FrontEnd", "Progress", "Tracker", "Transcriber"]

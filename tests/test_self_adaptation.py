@@ -5,11 +5,12 @@ import pytest
 from conftest import PITCHES, SR, perform
 
 from nmfamt import Factorization, HMMTracker, adapt_dictionary, evaluate, load_dictionary, transcribe
-from nmfamt.adaptation import adapt_to_itself, can_be_adapted
+from nmfamt.adaptation import adapt_to_itself
 from nmfamt.dictionary_mixing import add_brighter, combine_dictionaries
 from nmfamt.notes import Notes
 from nmfamt.spectrogram import Spectrogram
 from nmfamt.survey import Survey
+from nmfamt.timbre_transfer import can_be_adapted
 
 PIANO = load_dictionary("piano")
 FREQS = PIANO.settings.freqs
