@@ -16,8 +16,8 @@ Systems:
 nmfamt
     The default, but for times of the sound, ``HMMTracker(action_delay=0)``: the reference is when the sound begins, as
     `nmfamt.isolated_notes.find_onset` says.
-with brighter copies
-    The same with `nmfamt.dictionary_mixing.add_brighter`, which was found, with its exponent, on these very pieces.
+with ghosts
+    The same with ``HMMTracker(ghosts_dropped=False)``.
 basic-pitch
     At its default thresholds, on the same files, where ``NMFAMT_BASIC_PITCH`` names a Python that has it and its ONNX
     model. It knows no instruments.
@@ -53,7 +53,7 @@ from _results import data_folder, f1_row, markdown, write
 
 import nmfamt
 from nmfamt.dictionary import Dictionary
-from nmfamt.dictionary_mixing import add_brighter, combine_dictionaries
+from nmfamt.dictionary_mixing import combine_dictionaries
 from nmfamt.notes import Notes
 from nmfamt.transcription import make_transcriber
 
@@ -169,10 +169,11 @@ def learn(cache: Path) -> dict[tuple[str, str], Dictionary]:
     }
 
 
-def transcribe(piece: Piece, *, learned: dict[tuple[str, str], Dictionary]) -> Notes:
+def transcribe(piece: Piece, *, learned: dict[tuple[str, str], Dictionary], ghosts_dropped: bool = True) -> Notes:
     """Transcribe with the dictionaries of the instruments that play."""
     dictionary = combine_dictionaries([learned[name, piece.learned] for name in piece.instruments])
-    return replace(make_transcriber(dictionary), tracker=nmfamt.HMMTracker(action_delay=0.0))(piece.path)
+    tracker = nmfamt.HMMTracker(action_delay=0.0, ghosts_dropped=ghosts_dropped)
+    return replace(make_transcriber(dictionary), tracker=tracker)(piece.path)
 
 
 def basic_pitch(pieces: Sequence[Piece]) -> Callable[[Piece], Notes] | None:
@@ -218,10 +219,9 @@ def main() -> None:
         cache = options.cache or Path(folder)
         pieces = make_pieces(cache)
         learned = learn(cache)
-        brighter = {key: add_brighter(dictionary) for key, dictionary in learned.items()}
         systems = {
             "nmfamt": partial(transcribe, learned=learned),
-            "nmfamt, with brighter copies": partial(transcribe, learned=brighter),
+            "nmfamt, with ghosts": partial(transcribe, learned=learned, ghosts_dropped=False),
         }
         if found := basic_pitch(pieces):
             systems |= {"basic-pitch": found, "basic-pitch, 30 ms earlier": lambda piece: found(piece).shifted(-0.03)}

@@ -168,7 +168,7 @@ def adapt_to_itself(front_end: Factorization, excerpt: Spectrogram, tracker: HMM
     """
     parts = (excerpt.frames(first, first + CHUNK_FRAMES) for first in range(0, excerpt.n_frames, CHUNK_FRAMES))
     activations = front_end.blocks(parts, level=excerpt.level())
-    notes = Notes.concatenate([Notes.empty(), *HMMTracker(action_delay=0.0, model=tracker.model).blocks(activations)])
+    notes = HMMTracker(action_delay=0.0, model=tracker.model).stream(activations)
     if len(notes) < _LEAST_NOTES:
         return front_end
     origin = front_end.dictionary

@@ -2,7 +2,7 @@
 
 Side by side, instruments can be told apart in one recording. An average over several examples of an instrument is a
 generic dictionary of it: it knows no example as well as its own dictionary does, but every example better than a
-dictionary of another. With brighter copies of its templates beside them a dictionary of soft notes knows louder ones.
+dictionary of another.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,9 +13,9 @@ import numpy as np
 
 from nmfamt.dictionary import Dictionary
 from nmfamt.exceptions import NmfamtError
-from nmfamt.pitch import pitch_to_hz, pitch_to_name
+from nmfamt.pitch import pitch_to_name
 
-__all__ = ["add_brighter", "average_columns", "average_dictionaries", "combine_dictionaries"]
+__all__ = ["average_columns", "average_dictionaries", "combine_dictionaries"]
 
 
 def combine_dictionaries(dictionaries: Sequence[Dictionary]) -> Dictionary:
@@ -143,38 +143,3 @@ def average_columns(dictionary: Dictionary) -> Dictionary:
         instruments=np.array([instrument for instrument, _ in dictionary.rows]),
         filled=np.array(filled),
     )
-
-
-def add_brighter(dictionary: Dictionary, *, exponent: float = 0.5) -> Dictionary:
-    """Put a brighter copy beside each template, as wind instruments sound when they are played louder.
-
-    Partial ``k`` of a copy is ``k ** exponent`` times as strong; what lies below the fundamental stays. For
-    instruments that sustain and of which one dynamic alone was recorded: without the copies, the higher partials of a
-    louder note look like notes of their own. Strings that are struck grow duller as they fade, so that their
-    templates are brighter and duller already: the piano loses by it.
-
-    Parameters
-    ----------
-    dictionary : Dictionary
-        Learned from few notes.
-    exponent : float
-        Of magnitudes as the settings compress them, more than 0.
-
-    Returns
-    -------
-    Dictionary
-        With twice as many columns.
-
-    Examples
-    --------
-    >>> from nmfamt.dictionary import load_dictionary
-    >>> flute = load_dictionary("flute")
-    >>> add_brighter(flute).W.shape[1] == 2 * flute.W.shape[1]
-    True
-    """
-    if not 0 < exponent < np.inf:
-        raise NmfamtError(f"exponent={exponent} must be positive, such as 0.5.")
-    harmonic = np.maximum(dictionary.settings.freqs[:, None] / pitch_to_hz(dictionary.pitches), 1.0)
-    brighter = dictionary.W * harmonic**exponent
-    copies = replace(dictionary, W=(brighter / brighter.sum(axis=0)).astype(dictionary.W.dtype))
-    return _joined([dictionary, copies], {**dictionary.info, "brighter": exponent})

@@ -68,8 +68,8 @@ class Tracker(Protocol):
         """Find the notes of an activation."""
         ...
 
-    def blocks(self, activations: Iterable[PitchActivation]) -> Iterator[Notes]:
-        """Find the notes of a stream of activations."""
+    def stream(self, activations: Iterable[PitchActivation]) -> Notes:
+        """Find the notes of a recording whose activation comes in blocks."""
         ...
 
     @property
@@ -126,7 +126,7 @@ class Transcriber:
     ) -> Notes:
         """Transcribe a recording; see `transcribe` for the parameters."""
         front_end, activations = self._started(source, sr, start, end, progress)
-        notes = Notes.concatenate([Notes.empty(), *self.tracker.blocks(activations)])
+        notes = self.tracker.stream(activations)
         info = {"version": __version__, **front_end.info, **self.tracker.info}
         if progress:
             progress(1.0)

@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 
 from nmfamt.dictionary import Dictionary
-from nmfamt.dictionary_mixing import add_brighter, average_columns, average_dictionaries, combine_dictionaries
+from nmfamt.dictionary_mixing import average_columns, average_dictionaries, combine_dictionaries
 from nmfamt.exceptions import NmfamtError
 from nmfamt.log_frequency import LogFrequency
-from nmfamt.pitch import pitch_to_hz
 
 SHAPE = {"fmin": 100.0, "fmax": 800.0, "bins_per_octave": 4, "splits": (), "windows": (0.1,)}
 SETTINGS = LogFrequency(**SHAPE, power=0.8)
@@ -95,25 +94,3 @@ def test_a_row_is_filled_where_all_its_columns_are():
     filled = np.array([True, True, False, True])
     mean = average_columns(dictionary(pitches=(60.0, 62.0), filled=filled))
     assert mean.filled.tolist() == [True, False]
-
-
-def test_brighter_copies_raise_partials_by_a_power_of_their_number():
-    one = dictionary(pitches=(60.0,))
-    both = add_brighter(one, exponent=0.7)
-    n = one.W.shape[1]
-    np.testing.assert_array_equal(both.W[:, :n], one.W)
-    k = SETTINGS.freqs / pitch_to_hz(60.0)
-    above = k >= 1
-    raised = both.W[above, n] / one.W[above, 0]
-    np.testing.assert_allclose(raised / raised[0], (k[above] / k[above][0]) ** 0.7, rtol=1e-4)
-    below = both.W[~above, n] / one.W[~above, 0]
-    np.testing.assert_allclose(below, below[0], rtol=1e-4)
-    for name in ("pitches", "stages", "instruments"):
-        np.testing.assert_array_equal(getattr(both, name), np.tile(getattr(one, name), 2))
-    assert (both.latency, both.info["brighter"]) == (one.latency, 0.7)
-
-
-@pytest.mark.parametrize("exponent", [0.0, -0.5, np.nan, np.inf])
-def test_brighter_copies_are_brighter(exponent):
-    with pytest.raises(NmfamtError, match=r"exponent=.* must be positive, such as 0\.5"):
-        add_brighter(dictionary(), exponent=exponent)

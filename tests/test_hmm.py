@@ -9,7 +9,6 @@ from synthetic import assert_same_notes, cut, linear, make_activation, plain_mod
 
 from nmfamt.activation import PitchActivation
 from nmfamt.exceptions import NmfamtError
-from nmfamt.notes import Notes
 from nmfamt.tracking.context import note_context_names, onset_context_names
 from nmfamt.tracking.emission import default_model, feature_names
 from nmfamt.tracking.hmm import CHUNK_FRAMES, LONGEST_FRAMES, NEIGHBOUR_FRAMES, HMMTracker
@@ -68,10 +67,6 @@ def sociable_model(seed=0):
         release_in_context=linear(names["release_in_context"], [0.0], ends),
         persistence=np.array([[1.0, 0.0], [0.3, 0.0]]),
     )
-
-
-def tracked(tracker, parts):
-    return Notes.concatenate([Notes.empty(), *tracker.blocks(parts)])
 
 
 # Independent truths
@@ -354,7 +349,7 @@ def test_however_the_stream_is_cut_the_notes_are_the_same(long, seed):
     activation, notes = long
     n_frames = len(activation.times)
     places = np.sort(np.random.default_rng(seed).integers(0, n_frames, size=40)).tolist()
-    assert_same_notes(tracked(SOUND, cut(activation, 1, *places)), notes)
+    assert_same_notes(SOUND.stream(cut(activation, 1, *places)), notes)
 
 
 def test_notes_are_the_same_wherever_chunks_begin(long, monkeypatch):

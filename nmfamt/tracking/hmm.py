@@ -5,7 +5,8 @@ note tracking by HMM smoothing", EUSIPCO 2015, where sustain is called decay, as
 frame and stands at every candidate whose probability of being an onset is high enough; the release, one frame as well,
 is found by hmmlearn's Viterbi decoder. Both are decided in two looks: in the second, what the first thought of all
 other notes is known (`nmfamt.tracking.context`, `nmfamt.tracking.voices`). Several instruments are tracked as one, and
-each note is then given to the one that plays it (`nmfamt.tracking.instruments`).
+each note is then given to the one that plays it (`nmfamt.tracking.instruments`). In the end those notes are dropped
+that are probably ghosts in a melody (`nmfamt.tracking.ghosts`).
 
 Departures:
 
@@ -17,7 +18,7 @@ Departures:
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -29,10 +30,12 @@ from nmfamt.notes import Notes
 from nmfamt.tracking.context import CONTEXT_FRAMES
 from nmfamt.tracking.emission import EmissionModel, default_model
 from nmfamt.tracking.events import Candidates, find_candidates
+from nmfamt.tracking.ghosts import drop_ghosts
 from nmfamt.tracking.instruments import assign_instruments, pool_instruments
 from nmfamt.tracking.levels import CONTEXT, Levels
 from nmfamt.tracking.offsets import LONGEST_FRAMES, find_ends, find_spans, follow_notes
 from nmfamt.tracking.onsets import judge_candidates
+from nmfamt.tracking.stream_tracker import StreamTracker
 from nmfamt.windows import windows
 
 __all__ = ["HMMTracker"]
@@ -52,7 +55,7 @@ FloatArray = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True)
-class HMMTracker:
+class HMMTracker(StreamTracker):
     """Tracker: onsets from learned evidence, durations from a hidden Markov model.
 
     Parameters
@@ -66,6 +69,9 @@ class HMMTracker:
     action_delay : float
         Seconds by which the sound of an instrument follows the action that a MIDI label records: hammer, valve or bow,
         and a few metres of air. Subtracted from every onset and offset. 0 gives times in the sound.
+    ghosts_dropped : bool
+        Whether notes are doubted that overlap a surer one of the same instrument, where it hardly ever plays two at
+        once (`nmfamt.tracking.ghosts`).
     model : EmissionModel, optional
         What was learned; by default the model that ships.
 
@@ -83,6 +89,7 @@ class HMMTracker:
     min_duration: float = 0.0
     repeat_gap: float = 0.06
     action_delay: float = 0.015
+    ghosts_dropped: bool = True
     model: EmissionModel | None = None
 
     def __post_init__(self) -> None:
@@ -95,24 +102,21 @@ class HMMTracker:
         if not abs(self.action_delay) < np.inf:
             raise NmfamtError(f"action_delay={self.action_delay} must be a time in seconds, such as 0.015.")
 
-    def __call__(self, activation: PitchActivation) -> Notes:
-        """Trace the notes of an activation.
+    def stream(self, activations: Iterable[PitchActivation]) -> Notes:
+        """Trace the notes of a recording whose activation comes in blocks; no more than the notes is kept.
 
-        Returns
-        -------
-        notes : Notes
-            With confidences; in ``info``, what made them.
+        In the end, when all notes are known, those are dropped that are probably ghosts.
 
         Raises
         ------
         NmfamtError
             If the evidence that the model reads is missing, or frames are not 8 to 12.5 ms apart.
         """
-        notes = Notes.concatenate([Notes.empty(), *self.blocks([activation])])
-        return replace(notes, info={**activation.info, **self.info})
+        notes = super().stream(activations)
+        return drop_ghosts(notes, least=1 - self.sensitivity) if self.ghosts_dropped else notes
 
     def blocks(self, activations: Iterable[PitchActivation]) -> Iterator[Notes]:
-        """Trace the notes of a stream of activations; yields them every `CHUNK_FRAMES` frames.
+        """Yield the notes of a stream of activations every `CHUNK_FRAMES` frames, probable ghosts among them.
 
         A decision looks at `CONTEXT_FRAMES` before the onset and `LONGEST_FRAMES` after it, and does not depend on how
         the stream was cut. Of other notes it knows those that begin with its own `CHUNK_FRAMES`, counted from the
@@ -149,6 +153,7 @@ class HMMTracker:
             "min_duration": self.min_duration,
             "repeat_gap": self.repeat_gap,
             "action_delay": self.action_delay,
+            "ghosts_dropped": self.ghosts_dropped,
             "model": (self.model or default_model()).info.get("name", "unnamed"),
         }
 

@@ -7,20 +7,24 @@ an activation tracked by itself, such a note would be found twice, or begin agai
 1. the rows of one pitch are *pooled*, and notes are traced in the pool: no note is given to two instruments, and
    a unison is one note;
 2. each note is given to an instrument by its whole length: what every instrument contributed to the pitch while the
-   note lasted, where the other notes of the instrument lie, and whether it would play two notes at once.
+   note lasted, where the other notes of the instrument lie, which instruments play above which, and whether it would
+   play two notes at once.
 
 The second step is a mean-field approximation of the posterior of a small probabilistic model. Of a note given to an
 instrument the log-probability is the sum of
 
-* the logarithm of the share of the instrument in the activation of the note;
+* `_TIMBRE` times the negative cross-entropy of its shares, those that the instruments have in its activation, and the
+  mean shares of the notes of the instrument: a saxophone that once looks half a clarinet does so again;
 * `_REGISTER` times the log-density of its pitch under a normal distribution fitted to all notes of the instrument;
+* for every other note that sounds at the same time, the logarithm of how often its instrument is found above, or below,
+  this one: voices rarely cross;
 * for every other note of the instrument that sounds at the same time, the logarithm of how often the instrument is
   found to do that, where this is less than once a note: what plays melodies is told from what plays chords by the
   recording itself.
 
-Register and overlaps are estimated from the notes that come in together, weighted with their probabilities, in turn
-with those. Constraints between simultaneous notes beside timbre are those of Z. Duan, J. Han & B. Pardo, "Multi-pitch
-streaming of harmonic sound mixtures", TASLP 2014; there as a clustering without dictionaries.
+Shares, registers, order and overlaps are estimated from the notes that come in together, weighted with their
+probabilities, in turn with those. Constraints between simultaneous notes beside timbre are those of Z. Duan, J. Han &
+B. Pardo, "Multi-pitch streaming of harmonic sound mixtures", TASLP 2014; there as a clustering without dictionaries.
 """
 
 from dataclasses import replace
@@ -32,15 +36,16 @@ from numpy.typing import NDArray
 from nmfamt.activation import PitchActivation
 from nmfamt.blas import single_thread
 from nmfamt.notes import Notes
+from nmfamt.tracking.overlaps import log_rarity, overlaps
 
-__all__ = ["assign_instruments", "pool_instruments"]
+__all__ = ["assign_instruments", "instrument_probabilities", "pool_instruments"]
 
 _ROUNDS = 15
-_LEAST_SHARE = 0.05  # of any instrument in a note: a foreign dynamic can hide a timbre almost entirely
+_TIMBRE = 3.0
+_OWN_SHARE = 0.8  # of an instrument in its notes, as far as is known before
+_N_OWN = 10.0  # notes, which that weighs as much as
 _REGISTER = 0.5
 _SPREAD = 4.0  # semitones: no register is narrower
-_TOUCH = 0.25  # of the shorter note: notes played legato overlap by less
-_RAREST = 0.02  # overlaps a note that are expected of an instrument that plays one note at a time
 
 FloatArray = NDArray[np.floating[Any]]
 
@@ -112,27 +117,69 @@ def assign_instruments(notes: Notes, activation: PitchActivation) -> Notes:
     >>> assign_instruments(Notes([[0.1, 0.5]], [60]), activation).instruments.tolist()
     ['oboe']
     """
+    names, probable = instrument_probabilities(notes, activation)
+    return replace(notes, instruments=names[probable.argmax(axis=1)])
+
+
+@single_thread()
+def instrument_probabilities(notes: Notes, activation: PitchActivation) -> tuple[NDArray[np.str_], FloatArray]:
+    """Return how probably each instrument played each note.
+
+    Parameters
+    ----------
+    notes, activation
+        As for `assign_instruments`.
+
+    Returns
+    -------
+    names : ndarray of str, shape (n_instruments,)
+        The instruments of the activation.
+    probabilities : ndarray, shape (n_notes, n_instruments)
+        They add up to 1 for every note, and are 0 where an instrument lacks the pitch.
+
+    Examples
+    --------
+    >>> times = np.arange(100) / 100
+    >>> values = np.array([[0.2], [0.8]]) * np.ones(100)
+    >>> pitches, instruments = np.array([60.0, 60.0]), np.array(["flute", "oboe"])
+    >>> activation = PitchActivation(values, 0 * values, pitches, times, instruments)
+    >>> names, probabilities = instrument_probabilities(Notes([[0.1, 0.5]], [60]), activation)
+    >>> names.tolist(), probabilities.round(1).tolist()
+    (['flute', 'oboe'], [[0.1, 0.9]])
+    """
     names = np.unique(activation.instruments)
-    if not len(notes):
-        return notes
-    if len(names) < 2:
-        return _named(notes, np.full(len(notes), names[0]))
-    timbre = _timbre(notes, activation, names)
-    overlaps = _overlaps(notes)
-    probable = _normalised(timbre)
+    n_instruments = len(names)
+    if not len(notes) or n_instruments < 2:
+        return names, np.ones((len(notes), n_instruments))
+    shares, playable = _shares(notes, activation, names)
+    beside = overlaps(notes)
+    above = beside * (notes.pitches[:, None] > notes.pitches)
+    known = np.full((n_instruments, n_instruments), (1 - _OWN_SHARE) / (n_instruments - 1))
+    np.fill_diagonal(known, _OWN_SHARE)
+    probable = _normalised(_timbre(shares, known, playable))
     for _ in range(_ROUNDS):
-        n_others = overlaps @ probable
-        weights = probable / np.maximum(probable.sum(axis=0), 1e-9)
+        n_notes = probable.sum(axis=0)
+        weights = probable / np.maximum(n_notes, 1e-9)
+        n_others = beside @ probable
         rate = (weights * n_others).sum(axis=0)
-        alone = np.minimum(np.log(rate + _RAREST), 0)
-        scores = timbre + _REGISTER * _register(notes.pitches, weights) + alone * n_others
+        profiles = (probable.T @ shares + _N_OWN * known) / (n_notes + _N_OWN)[:, None]
+        # One note each way is counted before those of the recording.
+        n_above = probable.T @ (above @ probable) + 1
+        order = np.log(n_above / (n_above + n_above.T))
+        scores = (
+            _timbre(shares, profiles, playable)
+            + _REGISTER * _register(notes.pitches, weights)
+            + (above @ probable) @ order.T
+            + (above.T @ probable) @ order
+            + log_rarity(rate) * n_others
+        )
         # Half a step at a time: full steps may swap two instruments for ever.
         probable = (probable + _normalised(scores)) / 2
-    return _named(notes, names[probable.argmax(axis=1)])
+    return names, probable
 
 
-def _timbre(notes: Notes, activation: PitchActivation, names: NDArray[np.str_]) -> FloatArray:
-    """Return the logarithm of the share of each instrument in each note, minus infinity where it lacks the pitch."""
+def _shares(notes: Notes, activation: PitchActivation, names: NDArray[np.str_]) -> tuple[FloatArray, NDArray[np.bool_]]:
+    """Return the share of each instrument in each note, and whether it has the pitch."""
     n_frames = len(activation.times)
     sums = np.pad(np.cumsum(activation.values, axis=1, dtype=np.float64), ((0, 0), (1, 0)))
     first, last = np.searchsorted(activation.times, notes.intervals.T)
@@ -141,18 +188,12 @@ def _timbre(notes: Notes, activation: PitchActivation, names: NDArray[np.str_]) 
     # A row is of one instrument; a note asks for the row of its pitch, where the instrument has one.
     rows = (activation.pitches[:, None] == notes.pitches) & (activation.instruments == names[:, None])[:, :, None]
     share = (rows * played).sum(axis=1).T
-    share /= np.maximum(share.sum(axis=1, keepdims=True), 1e-12)
-    return np.where(rows.any(axis=1).T, np.log(share + _LEAST_SHARE), -np.inf)
+    return share / np.maximum(share.sum(axis=1, keepdims=True), 1e-12), rows.any(axis=1).T
 
 
-def _overlaps(notes: Notes) -> FloatArray:
-    """Return by how much every two notes overlap as a part of the shorter one; what only touches does not."""
-    onsets, offsets = notes.intervals.T
-    common = np.minimum(offsets[:, None], offsets) - np.maximum(onsets[:, None], onsets)
-    shorter = np.minimum.outer(offsets - onsets, offsets - onsets)
-    part = np.maximum(common, 0) / shorter
-    np.fill_diagonal(part, 0)
-    return np.where(part < _TOUCH, 0, part)
+def _timbre(shares: FloatArray, profiles: FloatArray, playable: NDArray[np.bool_]) -> FloatArray:
+    """Return how well the shares of each note go with the mean shares of the notes of each instrument."""
+    return np.where(playable, _TIMBRE * (shares @ np.log(profiles).T), -np.inf)
 
 
 def _register(pitches: FloatArray, weights: FloatArray) -> FloatArray:
@@ -167,16 +208,3 @@ def _normalised(scores: FloatArray) -> FloatArray:
     """Return the probabilities of log-probabilities that may be shifted by a constant for each note."""
     probable = np.exp(scores - scores.max(axis=1, keepdims=True))
     return np.asarray(probable / probable.sum(axis=1, keepdims=True))
-
-
-def _named(notes: Notes, instruments: NDArray[np.str_]) -> Notes:
-    """Return the notes with other instruments."""
-    return Notes(
-        notes.intervals,
-        notes.pitches,
-        velocities=notes.velocities,
-        confidences=notes.confidences,
-        instruments=instruments,
-        pedal=notes.pedal,
-        info=notes.info,
-    )

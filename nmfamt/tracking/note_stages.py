@@ -18,7 +18,7 @@ Departures:
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,6 +28,7 @@ from nmfamt.activation import PitchActivation
 from nmfamt.exceptions import NmfamtError
 from nmfamt.notes import Notes
 from nmfamt.tracking.rows import notes_of_rows
+from nmfamt.tracking.stream_tracker import StreamTracker
 from nmfamt.tracking.viterbi import most_probable_states
 from nmfamt.windows import windows
 
@@ -78,7 +79,7 @@ _TRANSITIONS = np.array(
 
 
 @dataclass(frozen=True)
-class NoteStages:
+class NoteStages(StreamTracker):
     """Tracker: a hidden Markov model of silence, attack, decay and release.
 
     Parameters
@@ -112,11 +113,6 @@ class NoteStages:
                 raise NmfamtError(f"{name}={getattr(self, name)} must be a finite number, such as 0.")
         if not 0 <= self.min_duration < np.inf:
             raise NmfamtError(f"min_duration={self.min_duration} must be a number of seconds, 0 or more.")
-
-    def __call__(self, activation: PitchActivation) -> Notes:
-        """Trace the notes of an activation."""
-        notes = Notes.concatenate([Notes.empty(), *self.blocks([activation])])
-        return replace(notes, info={**activation.info, **self.info})
 
     def blocks(self, activations: Iterable[PitchActivation]) -> Iterator[Notes]:
         """Trace the notes of a stream of activations; a note is yielded when it has ended."""

@@ -18,7 +18,7 @@ Departures:
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -29,6 +29,7 @@ from nmfamt.activation import PitchActivation
 from nmfamt.exceptions import NmfamtError
 from nmfamt.notes import Notes
 from nmfamt.tracking.rows import notes_of_rows
+from nmfamt.tracking.stream_tracker import StreamTracker
 from nmfamt.windows import windows
 
 __all__ = ["PeakTracker"]
@@ -40,7 +41,7 @@ FloatArray = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True)
-class PeakTracker:
+class PeakTracker(StreamTracker):
     """Tracker: notes begin at peaks of the evidence for onsets.
 
     Parameters
@@ -87,11 +88,6 @@ class PeakTracker:
                 raise NmfamtError(f"{name}={getattr(self, name)} must be a number of seconds, 0 or more.")
         if not abs(self.action_delay) < np.inf:
             raise NmfamtError(f"action_delay={self.action_delay} must be a time in seconds, such as 0.015.")
-
-    def __call__(self, activation: PitchActivation) -> Notes:
-        """Trace the notes of an activation."""
-        notes = Notes.concatenate([Notes.empty(), *self.blocks([activation])])
-        return replace(notes, info={**activation.info, **self.info})
 
     def blocks(self, activations: Iterable[PitchActivation]) -> Iterator[Notes]:
         """Trace the notes of a stream of activations; a note is yielded when it has ended."""

@@ -19,6 +19,7 @@ from nmfamt.activation import PitchActivation
 from nmfamt.exceptions import NmfamtError
 from nmfamt.notes import Notes
 from nmfamt.tracking.rows import notes_of_rows
+from nmfamt.tracking.stream_tracker import StreamTracker
 from nmfamt.windows import windows
 
 __all__ = ["Threshold"]
@@ -28,7 +29,7 @@ _CHUNK_FRAMES = 512
 
 
 @dataclass(frozen=True)
-class Threshold:
+class Threshold(StreamTracker):
     """Tracker: notes are stretches of activation above a threshold.
 
     Parameters
@@ -64,11 +65,6 @@ class Threshold:
         for name in ("min_duration", "max_gap", "smoothing"):
             if not 0 <= getattr(self, name) < np.inf:
                 raise NmfamtError(f"{name}={getattr(self, name)} must be a number of seconds, 0 or more.")
-
-    def __call__(self, activation: PitchActivation) -> Notes:
-        """Trace the notes of an activation."""
-        notes = Notes.concatenate([Notes.empty(), *self.blocks([activation])])
-        return replace(notes, info={**activation.info, **self.info})
 
     def blocks(self, activations: Iterable[PitchActivation]) -> Iterator[Notes]:
         """Trace the notes of a stream of activations; a note is yielded when it has ended."""
