@@ -5,7 +5,7 @@ import pytest
 
 from nmfamt.activation import PitchActivation
 from nmfamt.notes import Notes
-from nmfamt.tracking.instruments import assign_instruments, pool_instruments
+from nmfamt.tracking.instruments import assign_instruments, instrument_probabilities, pool_instruments
 
 N_FRAMES = 600
 TIMES = np.arange(N_FRAMES) / 100
@@ -115,6 +115,39 @@ def test_a_doubtful_note_goes_to_the_instrument_in_whose_register_it_lies():
     shares = [{"flute": part, "cello": 1 - part} for part in flute.tolist()]
     separate = activation(shares, notes, ranges={"cello": (40, 80), "flute": (40, 80)})
     assert assign_instruments(notes, separate).instruments[notes.pitches == 75].tolist() == ["flute"]
+
+
+def test_voices_do_not_cross_where_timbre_does_not_know():
+    upper, lower = melody([64, 62, 60, 62, 64, 62, 60, 62]), melody([57, 55, 53, 62, 57, 55, 53, 55])
+    upper = Notes(upper.intervals, np.where(np.arange(8) == 3, 69, upper.pitches))
+    notes = Notes.concatenate([upper, lower])
+    doubtful = np.isclose(notes.intervals[:, 0], 1.5)
+    mine = np.isin(notes.pitches, [60, 64, 69]) | ((notes.pitches == 62) & ~doubtful)
+    flute = np.select([doubtful, mine], [0.5, 0.9], 0.1)
+    shares = [{"flute": part, "viola": 1 - part} for part in flute.tolist()]
+    separate = activation(shares, notes, ranges={"flute": (45, 75), "viola": (45, 75)})
+    assert assign_instruments(notes, separate).instruments.tolist() == np.where(mine, "flute", "viola").tolist()
+
+
+def test_a_timbre_that_looks_like_another_is_learned_from_its_other_notes():
+    """What the saxophone plays always looks half a clarinet; what the clarinet plays never looks a saxophone."""
+    sax, clarinet = melody([50, 52, 53, 55] * 3), melody([60, 62, 64, 65] * 3)
+    notes = Notes.concatenate([sax, clarinet])
+    low = notes.pitches < 58
+    part = np.where(low, np.where(notes.pitches == 55, 0.47, 0.6), 0.05)
+    shares = [{"saxophone": x, "clarinet": 1 - x} for x in part.tolist()]
+    separate = activation(shares, notes, ranges={"saxophone": (45, 70), "clarinet": (45, 70)})
+    assert assign_instruments(notes, separate).instruments.tolist() == np.where(low, "saxophone", "clarinet").tolist()
+
+
+def test_probabilities_are_of_who_has_the_pitch():
+    notes = melody([42, 55, 62, 78])
+    names, probabilities = instrument_probabilities(notes, activation([{}] * 4, notes))
+    assert names.tolist() == ["cello", "flute", "viola"]
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1)
+    np.testing.assert_array_equal(
+        probabilities == 0, [[False, True, True], [False] * 3, [True, False, False], [True, False, True]]
+    )
 
 
 def test_everything_else_of_a_note_stays():
