@@ -13,12 +13,14 @@
 """
 
 import os
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from nmfamt import audio
+from nmfamt.activation import PitchActivation
 from nmfamt.alignment import align_notes
 from nmfamt.dictionary import Dictionary, load_dictionary
 from nmfamt.equalization import N_FRAMES, equalized, estimate_gain
@@ -32,6 +34,7 @@ from nmfamt.spectrogram import CHUNK_FRAMES, Spectrogram
 from nmfamt.survey import Survey
 from nmfamt.timbre_transfer import count_components, transfer_timbre, transfer_timbres
 from nmfamt.tracking import HMMTracker
+from nmfamt.tracking.instruments import instrument_probabilities
 from nmfamt.tuning import shift_templates
 
 __all__ = ["adapt_dictionary", "adapt_to_itself"]
@@ -43,6 +46,7 @@ _MUSIC_ROUNDS = 8
 _SELF_PRIOR = 0.4  # the same where many notes were found and none given
 _FEW_NOTES = 200  # where so few were found, it is twice that
 _LEAST_NOTES = 20
+_LEAST_PROBABILITY = 0.2  # that an instrument played a note from which it learns
 _EVERY = 2  # frames of an excerpt, of which one is learned from
 
 
@@ -146,8 +150,8 @@ def adapt_to_itself(front_end: Factorization, excerpt: Spectrogram, tracker: HMM
     ----------
     front_end : Factorization
         Fitted to the recording; its dictionary has the same number of templates for every pitch. Of several instruments
-        each may take part in every note that is found: they share it as the sound says, for whose it is is less certain
-        than that it is there.
+        each may take part in every note that is found, for whose it is is less certain than that it is there. With
+        what that teaches the excerpt is read again, and each learns from the notes that it may well have played.
     excerpt : Spectrogram
         Some of the recording, as it was played.
     tracker : HMMTracker
@@ -166,22 +170,47 @@ def adapt_to_itself(front_end: Factorization, excerpt: Spectrogram, tracker: HMM
     >>> adapt_to_itself(front_end, silence, HMMTracker()) is front_end
     True
     """
-    parts = (excerpt.frames(first, first + CHUNK_FRAMES) for first in range(0, excerpt.n_frames, CHUNK_FRAMES))
-    activations = front_end.blocks(parts, level=excerpt.level())
-    notes = HMMTracker(action_delay=0.0, model=tracker.model).stream(activations)
+    sound_times = HMMTracker(action_delay=0.0, model=tracker.model)
+    notes = sound_times.stream(_activations(front_end, excerpt))
     if len(notes) < _LEAST_NOTES:
         return front_end
+    anybody = replace(notes, instruments=np.full(len(notes), ""))
+    adapted = _adapted_to(front_end, excerpt, anybody, n_notes=len(notes))
+    if len(np.unique(front_end.dictionary.instruments)) == 1:
+        return adapted
+    activation = PitchActivation.concatenate(list(_activations(adapted, excerpt)))
+    notes = sound_times(activation)
+    if len(notes) < _LEAST_NOTES:
+        return adapted
+    names, probabilities = instrument_probabilities(notes, activation)
+    played = [
+        replace(notes, instruments=np.full(len(notes), name)).select(probabilities[:, k] >= _LEAST_PROBABILITY)
+        for k, name in enumerate(names.tolist())
+    ]
+    return _adapted_to(front_end, excerpt, Notes.concatenate(played), n_notes=len(notes))
+
+
+def _activations(front_end: Factorization, excerpt: Spectrogram) -> Iterator[PitchActivation]:
+    parts = (excerpt.frames(first, first + CHUNK_FRAMES) for first in range(0, excerpt.n_frames, CHUNK_FRAMES))
+    return front_end.blocks(parts, level=excerpt.level())
+
+
+def _adapted_to(front_end: Factorization, excerpt: Spectrogram, notes: Notes, *, n_notes: int) -> Factorization:
+    """Return the front end with what the notes of an excerpt teach, each its instrument or, if it has none, all."""
     origin = front_end.dictionary
     # The templates as they are in this recording; they are moved back to their own tuning in the end.
     start = replace(origin, W=front_end.templates)
-    heard = start.select(np.isin(np.round(start.pitches), np.round(notes.pitches)))
+    heard = np.zeros(len(start.pitches), dtype=bool)
+    for name in np.unique(start.instruments):
+        mine = notes.select(np.isin(notes.instruments, ["", name]))
+        heard |= (start.instruments == name) & np.isin(np.round(start.pitches), np.round(mine.pitches))
     thinned = replace(excerpt, S=excerpt.S[:, ::_EVERY], times=excerpt.times[::_EVERY])
-    prior = _SELF_PRIOR * (1 + _FEW_NOTES / len(notes))
-    learned = learn_templates([(thinned, notes)], heard, prior=prior, n_iter=_MUSIC_ROUNDS)
+    prior = _SELF_PRIOR * (1 + _FEW_NOTES / n_notes)
+    learned = learn_templates([(thinned, notes)], start.select(heard), prior=prior, n_iter=_MUSIC_ROUNDS)
     adapted = transfer_timbres(start, learned)
     cents = float(front_end.tuning)
     W = shift_templates(adapted.W, origin.settings.freqs, -cents / 100).astype(np.float32) if cents else adapted.W
-    info = {**origin.info, "adapted_from_hash": origin.hash, "n_notes_adapted_to": len(notes)}
+    info = {**origin.info, "adapted_from_hash": origin.hash, "n_notes_adapted_to": n_notes}
     return replace(front_end, dictionary=replace(adapted, W=W, info=info), equalizer=None)
 
 

@@ -162,8 +162,7 @@ def note_mask(
     times : ndarray, shape (n_frames,)
         Frame centres in seconds.
     pitches : ndarray, shape (n_rows * n_components,)
-        Pitch of every template, those of a pitch in the order of their stages; of several instruments, each of which
-        may play every note, one after the other.
+        Pitch of every template, those of a pitch in the order of their stages.
     n_components : int
         Templates per pitch.
 
@@ -241,7 +240,8 @@ def learn_templates(
         Recordings and their notes; frames may be left out.
     base : Dictionary
         Where the templates start, and what they fall back on; with the same number of templates for every pitch. Of
-        several instruments each that has the pitch of a note may take part in it: the sound decides.
+        several instruments those take part in a note that it names, or, where it names none, each that has its pitch:
+        the sound decides.
     prior : float
         Weight of that starting point, in units of the mean activation of a template.
     n_iter : int
@@ -253,9 +253,14 @@ def learn_templates(
         With other templates, none of them filled.
     """
     n_components = len(base.pitches) // len(base.rows)
+    several = len(np.unique(base.instruments)) > 1
     data, masks = [], []
     for spectrogram, notes in pieces:
-        mask = note_mask(notes, spectrogram.times, base.pitches, n_components=n_components)
+        mask = np.zeros((len(base.pitches), spectrogram.n_frames), dtype=bool)
+        for name in np.unique(base.instruments):
+            mine = base.instruments == name
+            played = notes.select(np.isin(notes.instruments, ["", name])) if several else notes
+            mask[mine] = note_mask(played, spectrogram.times, base.pitches[mine], n_components=n_components)
         used = mask.any(axis=0)  # frames in which nothing may sound teach nothing
         data.append(spectrogram.S[:, used].astype(np.float32, copy=False))
         masks.append(mask[:, used])

@@ -1,5 +1,7 @@
 """Dictionaries learned from music whose notes are known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import soundfile
@@ -7,7 +9,7 @@ import soundfile
 from nmfamt.dictionary import Dictionary
 from nmfamt.dictionary_mixing import combine_dictionaries
 from nmfamt.exceptions import NmfamtError
-from nmfamt.learning_music import harmonic_dictionary, learn_dictionary_from_music, note_mask
+from nmfamt.learning_music import harmonic_dictionary, learn_dictionary_from_music, learn_templates, note_mask
 from nmfamt.log_frequency import LogFrequency
 from nmfamt.notes import Notes
 from nmfamt.pitch import pitch_to_hz
@@ -171,6 +173,16 @@ def test_every_instrument_that_has_the_pitch_may_play():
 def test_notes_without_templates_are_left_out():
     mask = note_mask(MUSIC, np.arange(100) * 0.01, np.repeat([61.0], 2), n_components=2)
     assert not mask.any()
+
+
+def test_of_several_instruments_a_note_teaches_those_that_it_names():
+    duo = two_instruments()
+    low, high = (MUSIC.select(mask) for mask in (MUSIC.pitches < 62, MUSIC.pitches > 62))
+    notes = Notes.concatenate([replace(low, instruments=np.full(len(low), "other")), high])
+    learned = learn_templates([(spectrogram(), notes)], duo)
+    changed = ~np.isclose(learned.W, duo.W, rtol=1e-3).all(axis=0)
+    assert set(duo.instruments[changed & (duo.pitches == 60)].tolist()) == {"other"}
+    assert set(duo.instruments[changed & (duo.pitches == 64)].tolist()) == {"harmonic", "other"}
 
 
 # Harmonic tones

@@ -7,6 +7,7 @@ from conftest import PITCHES, SR, perform
 from nmfamt import Factorization, HMMTracker, adapt_dictionary, evaluate, load_dictionary, transcribe
 from nmfamt.adaptation import adapt_to_itself
 from nmfamt.dictionary_mixing import combine_dictionaries
+from nmfamt.learning_music import learn_templates
 from nmfamt.notes import Notes
 from nmfamt.spectrogram import Spectrogram
 from nmfamt.survey import Survey
@@ -69,6 +70,22 @@ def test_several_instruments_are_adapted_each_by_itself(piece):
     notes, _ = piece
     assert evaluate(notes, after).onset_f1 >= evaluate(notes, before).onset_f1
     assert transcribe(y, sr=SR, dictionary=duo).info["n_notes_adapted_to"] > 40
+
+
+def test_in_the_end_each_instrument_learns_from_what_it_may_have_played(piece, monkeypatch):
+    _, y = piece
+    low = PIANO.select(PIANO.pitches < PITCHES[3])
+    duo = combine_dictionaries([load_dictionary("organ"), low])
+    taught = []
+
+    def learn(pieces, base, **options):
+        taught.append(pieces[0][1])
+        return learn_templates(pieces, base, **options)
+
+    monkeypatch.setattr("nmfamt.adaptation.learn_templates", learn)
+    adapt_to_itself(Factorization(duo), spectrogram(y), HMMTracker())
+    assert [set(notes.instruments.tolist()) for notes in taught] == [{""}, {"organ", "piano"}]
+    assert (taught[1].instruments == "organ").sum() > 2 * (taught[1].instruments == "piano").sum()
 
 
 def test_an_instrument_that_is_not_heard_stays_as_it_is(piece):
