@@ -40,9 +40,8 @@ def test_anything_callable_is_a_tracker(scale, formula):
     class Nothing:
         info = {"tracker": "Nothing"}  # noqa: RUF012
 
-        def blocks(self, activations):
-            for activation in activations:
-                yield Notes([[activation.times[0], activation.times[-1]]], [60])
+        def stream(self, activations):
+            return Notes([[part.times[0], part.times[-1]] for part in activations], [60, 62])
 
     found = Transcriber(formula.settings, Factorization(formula), Nothing())(scale, sr=SR)
     assert len(found) == 2  # blocks of 5.12 s
