@@ -47,6 +47,9 @@ class PitchActivation:
         What else a tracker may use, by name.
     latency : float
         Seconds from an onset to its peak of novelty, as known from isolated notes.
+    lateness : tuple of float, optional
+        Seconds by which the default tracker finds onsets, and offsets, later than labels have them, with the latency
+        taken off; where it is not known, a tracker assumes something.
     level : float
         Level of the recording in the unit of `values`.
     info : dict
@@ -60,6 +63,7 @@ class PitchActivation:
     instruments: NDArray[np.str_]
     evidence: Mapping[str, FloatArray] = field(default_factory=dict)
     latency: float = 0.0
+    lateness: tuple[float, ...] | None = None
     level: float = 1.0
     info: dict[str, Any] = field(default_factory=dict)
 
@@ -138,7 +142,13 @@ class PitchActivation:
             {name: getattr(self, name) for name in names}
             | {f"{_EVIDENCE}{name}": array for name, array in self.evidence.items()},
             key="activation",
-            meta={"format": _FORMAT, "latency": self.latency, "level": self.level, "info": self.info},
+            meta={
+                "format": _FORMAT,
+                "latency": self.latency,
+                "lateness": self.lateness,
+                "level": self.level,
+                "info": self.info,
+            },
             overwrite=overwrite,
         )
 
@@ -167,6 +177,7 @@ class PitchActivation:
                     if name.startswith(_EVIDENCE)
                 },
                 latency=float(meta["latency"]),
+                lateness=None if meta["lateness"] is None else tuple(float(seconds) for seconds in meta["lateness"]),
                 level=float(meta["level"]),
                 info=dict(meta["info"]),
             )
@@ -192,6 +203,10 @@ def _check_axes(activation: PitchActivation) -> None:
         raise NmfamtError("times that do not increase")
     if not (0 <= activation.level < np.inf and abs(activation.latency) < np.inf):
         raise NmfamtError("a level or a latency that is no number")
+    if activation.lateness is not None and not (
+        len(activation.lateness) == 2 and np.isfinite(activation.lateness).all()
+    ):
+        raise NmfamtError("a lateness that is not two numbers")
 
 
 def novelty(values: FloatArray, onsets: FloatArray) -> FloatArray:

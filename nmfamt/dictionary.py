@@ -61,7 +61,7 @@ class Dictionary:
     settings : Settings
         The spectrogram it was learned on.
     info : dict
-        ``name``, ``latency`` (seconds from an onset to its peak of novelty) and where it came from; JSON
+        ``name``, ``latency`` (seconds from an onset to its peak of novelty), ``lateness`` and where it came from; JSON
         values only.
     """
 
@@ -107,6 +107,9 @@ class Dictionary:
             raise NmfamtError("Pitches of templates must be MIDI numbers from 0 to 127.")
         if not abs(self.latency) < 1:
             raise NmfamtError(f"latency={self.info['latency']} must be a time in seconds, less than 1 either way.")
+        lateness = self.lateness
+        if lateness is not None and not (len(lateness) == 2 and all(abs(seconds) < 1 for seconds in lateness)):
+            raise NmfamtError(f"lateness={self.info['lateness']} must be two times in seconds, less than 1 either way.")
 
     @property
     def name(self) -> str:
@@ -119,6 +122,26 @@ class Dictionary:
         return float(self.info.get("latency", 0.0))
 
     @property
+    def lateness(self) -> tuple[float, ...] | None:
+        """Seconds by which the default tracker finds onsets, and offsets, later than they are labelled.
+
+        Known where labelled music taught it (`nmfamt.lateness`), else None.
+        """
+        known = self.info.get("lateness")
+        return None if known is None else tuple(float(seconds) for seconds in known)
+
+    def with_lateness(self, lateness: tuple[float, ...] | None) -> "Dictionary":
+        """Return the dictionary with another lateness, or none.
+
+        Examples
+        --------
+        >>> load_dictionary("piano").with_lateness((0.02, 0.0)).lateness
+        (0.02, 0.0)
+        """
+        info = {key: value for key, value in self.info.items() if key != "lateness"}
+        return replace(self, info=info if lateness is None else {**info, "lateness": list(lateness)})
+
+    @property
     def rows(self) -> list[tuple[str, float]]:
         """Instrument and pitch of every row of an activation, sorted by instrument, then pitch."""
         return sorted(set(zip(self.instruments.tolist(), self.pitches.tolist(), strict=True)))
@@ -126,7 +149,8 @@ class Dictionary:
     @property
     def hash(self) -> str:
         """First 12 hexadecimal digits of the SHA-256 of everything that influences a transcription."""
-        digest = hashlib.sha256(json.dumps([self.settings.to_dict(), self.latency], sort_keys=True).encode())
+        times = [self.latency] if self.lateness is None else [self.latency, *self.lateness]
+        digest = hashlib.sha256(json.dumps([self.settings.to_dict(), *times], sort_keys=True).encode())
         for numbers in (self.W, self.pitches):
             digest.update(numbers.astype(numbers.dtype.newbyteorder("<")).tobytes())
         for texts in (self.stages, self.instruments):

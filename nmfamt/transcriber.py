@@ -13,11 +13,11 @@ from typing import Any, Protocol, TypeGuard, runtime_checkable
 
 from nmfamt import __version__
 from nmfamt.activation import PitchActivation
-from nmfamt.adaptation import adapt_to_itself
 from nmfamt.array_namespace import check_device
 from nmfamt.multipitch import Factorization
 from nmfamt.notes import Notes
 from nmfamt.recording import Source, open_recording
+from nmfamt.self_adaptation import adapt_to_itself
 from nmfamt.spectrogram import Settings, Spectrogram
 from nmfamt.survey import Survey
 from nmfamt.timbre_transfer import can_be_adapted
@@ -94,7 +94,7 @@ class Transcriber:
         Where spectrogram and activations are computed; the tracker runs on the CPU.
     adapt : bool
         Whether the dictionary is adapted to the beginning of the recording by what is found there
-        (`nmfamt.adaptation.adapt_to_itself`). With a `Factorization` and an `HMMTracker`.
+        (`nmfamt.self_adaptation.adapt_to_itself`). With a `Factorization` and an `HMMTracker`.
 
     Examples
     --------

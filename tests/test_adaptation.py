@@ -7,7 +7,7 @@ import pytest
 import soundfile
 
 from nmfamt import Factorization, HMMTracker
-from nmfamt.adaptation import adapt_dictionary, adapt_to_itself
+from nmfamt.adaptation import adapt_dictionary
 from nmfamt.dictionary import load_dictionary
 from nmfamt.dictionary_mixing import average_columns, combine_dictionaries
 from nmfamt.exceptions import NmfamtError
@@ -15,6 +15,7 @@ from nmfamt.learning import learn_dictionary
 from nmfamt.log_frequency import LogFrequency
 from nmfamt.notes import Notes
 from nmfamt.pitch import pitch_to_hz
+from nmfamt.self_adaptation import adapt_to_itself
 from nmfamt.spectrogram_librosa import STFT
 from nmfamt.timbre_transfer import transfer_timbre
 

@@ -5,10 +5,10 @@ import pytest
 from conftest import PITCHES, SR, perform
 
 from nmfamt import Factorization, HMMTracker, adapt_dictionary, evaluate, load_dictionary, transcribe
-from nmfamt.adaptation import adapt_to_itself
 from nmfamt.dictionary_mixing import combine_dictionaries
 from nmfamt.learning_music import learn_templates
 from nmfamt.notes import Notes
+from nmfamt.self_adaptation import adapt_to_itself
 from nmfamt.spectrogram import Spectrogram
 from nmfamt.survey import Survey
 from nmfamt.timbre_transfer import can_be_adapted
@@ -82,7 +82,7 @@ def test_in_the_end_each_instrument_learns_from_what_it_may_have_played(piece, m
         taught.append(pieces[0][1])
         return learn_templates(pieces, base, **options)
 
-    monkeypatch.setattr("nmfamt.adaptation.learn_templates", learn)
+    monkeypatch.setattr("nmfamt.self_adaptation.learn_templates", learn)
     adapt_to_itself(Factorization(duo), spectrogram(y), HMMTracker())
     assert [set(notes.instruments.tolist()) for notes in taught] == [{""}, {"organ", "piano"}]
     assert (taught[1].instruments == "organ").sum() > 2 * (taught[1].instruments == "piano").sum()

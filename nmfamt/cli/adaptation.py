@@ -29,10 +29,13 @@ def adapt(
     ] = None,
     pitch_from: Annotated[PitchFrom, typer.Option(help="What says which note a file holds.")] = PitchFrom.name,
     music: Annotated[
-        Path | None, typer.Option(metavar="AUDIO", help="A recording to adapt to, in place of single notes.")
+        list[Path] | None,
+        typer.Option(
+            metavar="AUDIO", help="A recording to adapt to, in place of single notes. With --labels repeat it for more."
+        ),
     ] = None,
     labels: Annotated[
-        Path | None, typer.Option(metavar="MIDI|TSV", help="The notes of --music, as far as they are known.")
+        list[Path] | None, typer.Option(metavar="MIDI|TSV", help="The notes of a --music, as far as they are known.")
     ] = None,
     until: Annotated[
         float | None,
@@ -50,12 +53,12 @@ def adapt(
 ) -> None:
     """Make a dictionary fit an instrument: from a few notes, or from a recording."""
     if bool(notes) == bool(music):
-        raise typer.BadParameter("Give either single notes, NOTES, or one recording, --music.")
-    if labels is not None and music is None:
-        raise typer.BadParameter("--labels are the notes of a --music: name the recording.")
-    if until is not None and labels is None:
+        raise typer.BadParameter("Give either single notes, NOTES, or recordings, --music.")
+    if labels and len(labels) != len(music or []):
+        raise typer.BadParameter(f"{len(music or [])} --music and {len(labels)} --labels were given: pair them.")
+    if until is not None and not labels:
         raise typer.BadParameter("--until says how far --labels reach: give them, too.")
-    if align and (labels is None or until is not None):
+    if align and (not labels or until is not None):
         raise typer.BadParameter("--align is for --labels that are a score of all of the recording, without --until.")
     with reporting(debug):
         from nmfamt.adaptation import adapt_dictionary
@@ -65,8 +68,8 @@ def adapt(
             adapted = adapt_dictionary(
                 dictionary,
                 notes or None,
-                music=music,
-                labels=labels,
+                music=music or None,
+                labels=labels or None,
                 until=until,
                 align=align,
                 name=output.stem if name is None else name,

@@ -240,6 +240,7 @@ class Factorization:
                     instruments=rows.instruments,
                     evidence=part,
                     latency=self.dictionary.latency,
+                    lateness=self.dictionary.lateness,
                     level=spectrogram.level() if levels is None else levels[i],
                     info=self.info,
                 )

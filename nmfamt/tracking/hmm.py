@@ -68,7 +68,8 @@ class HMMTracker(StreamTracker):
         Two onsets of one pitch are at least this far apart, in seconds.
     action_delay : float
         Seconds by which the sound of an instrument follows the action that a MIDI label records: hammer, valve or bow,
-        and a few metres of air. Subtracted from every onset and offset. 0 gives times in the sound.
+        and a few metres of air. Subtracted from every onset and offset. 0 gives times in the sound. Where the
+        dictionary was learned from labelled music, what that taught counts instead (`PitchActivation.lateness`).
     ghosts_dropped : bool
         Whether notes are doubted that overlap a surer one of the same instrument, where it hardly ever plays two at
         once (`nmfamt.tracking.ghosts`).
@@ -171,8 +172,8 @@ class HMMTracker(StreamTracker):
         likely = np.flatnonzero(confidences >= 1 - self.sensitivity)
         candidates, confidences, X = judged.candidates.select(likely), confidences[likely], judged.X[likely]
         late = np.clip(model.timing(X)[:, 0], *_LATENESS)
-        delay = window.latency + self.action_delay
-        onsets = window.times[0] + (candidates.frames + candidates.offsets) * window.hop - late - delay
+        onset_delay, offset_delay = window.latency + np.array(window.lateness or (self.action_delay, self.action_delay))
+        onsets = window.times[0] + (candidates.frames + candidates.offsets) * window.hop - late - onset_delay
         kept = self._kept(candidates, confidences, onsets)
         spans = find_spans(levels, candidates.select(kept))
         # Of what begins with the last frames of the recording nothing is known.
@@ -187,8 +188,8 @@ class HMMTracker(StreamTracker):
         near = (first - NEIGHBOUR_FRAMES <= spans[1]) & (spans[1] < last + NEIGHBOUR_FRAMES)
         ends = find_ends(follow_notes(levels, spans[:, near], model.sounding), model)[ours[near]]
         kept = kept[ours]
-        # An offset is felt where the sustain ends; the same delays lie between the action and the frame.
-        offsets = np.minimum(window.times[0] + ends * window.hop - delay, next_onsets)
+        # An offset is felt where the sustain ends; the same kinds of delay lie between the action and the frame.
+        offsets = np.minimum(window.times[0] + ends * window.hop - offset_delay, next_onsets)
         intervals = np.stack([onsets[kept], np.maximum(offsets, onsets[kept] + _SHORTEST)], axis=1)
         rows = candidates.rows[kept]
         notes = Notes(
