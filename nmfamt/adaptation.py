@@ -25,7 +25,7 @@ from nmfamt.exceptions import NmfamtError
 from nmfamt.isolated_notes import NoteSources
 from nmfamt.lateness import measure_lateness
 from nmfamt.learning import learn_dictionary
-from nmfamt.learning_music import learn_dictionary_from_music
+from nmfamt.learning_music import learn_played_pitches, read_pieces
 from nmfamt.multipitch import Factorization
 from nmfamt.notes import Notes
 from nmfamt.self_adaptation import adapt_to_itself
@@ -113,27 +113,43 @@ def adapt_dictionary(
         assert music is not None
         spectrograms = [_spectrogram(recording, start) for recording in _listed(music)]
         played = [notes if isinstance(notes, Notes) else Notes.read(notes) for notes in _listed(labels)]
-        info |= {"latency": start.latency}
-        if not played:
-            front_end = Factorization(start, tuning="auto", equalizer="auto").fitted(Survey.of(spectrograms))
-            found = adapt_to_itself(front_end, spectrograms[0], HMMTracker())
-            adapted = _equalized(start, spectrograms) if found is front_end else found.dictionary
-            info |= {"learned_from": "a recording"}
+        info |= {"latency": start.latency, "n_recordings": len(spectrograms)}
+        if played:
+            adapted, facts = _adapted_to_labels(start, spectrograms, played, until, align=align)
+            info |= {"learned_from": "labelled music", **facts}
         else:
-            equal = _equalized(start, spectrograms)
-            if align:
-                front_end = Factorization(equal)
-                played = [align_notes(notes, front_end(s)) for notes, s in zip(played, spectrograms, strict=True)]
-            pieces = list(zip(spectrograms, played, strict=True))
-            if until is not None:
-                pieces = [_beginning(spectrogram, notes, until) for spectrogram, notes in pieces]
-            learned = _learned_from(pieces, equal)
-            adapted = transfer_timbre(equal, learned)
-            info |= {"learned_from": "labelled music", "n_recordings": len(pieces), "n_pitches": len(learned.rows)}
-            # An aligned score was brought where the dictionary finds onsets: it says nothing about when they are.
-            if not align and (lateness := measure_lateness(replace(adapted, info=info), pieces)) is not None:
-                info |= {"lateness": list(lateness)}
+            adapted = _adapted_to_sound(start, spectrograms[0])
+            info |= {"learned_from": "a recording"}
     return replace(adapted, instruments=np.full(len(adapted.pitches), name), info=info)
+
+
+def _adapted_to_sound(start: Dictionary, spectrogram: Spectrogram) -> Dictionary:
+    """Return the dictionary with what a recording teaches of which nothing is known."""
+    front_end = Factorization(start, tuning="auto", equalizer="auto").fitted(Survey.of([spectrogram]))
+    found = adapt_to_itself(front_end, spectrogram, HMMTracker())
+    return _equalized(start, [spectrogram]) if found is front_end else found.dictionary
+
+
+def _adapted_to_labels(
+    start: Dictionary, spectrograms: Sequence[Spectrogram], labels: Sequence[Notes], until: float | None, *, align: bool
+) -> tuple[Dictionary, dict[str, Any]]:
+    """Return the dictionary with what labelled recordings teach, and what there is to say about that."""
+    equal = _equalized(start, spectrograms)
+    if align:
+        front_end = Factorization(equal)
+        labels = [align_notes(notes, front_end(s)) for notes, s in zip(labels, spectrograms, strict=True)]
+    known = list(zip(spectrograms, labels, strict=True))
+    if until is not None:
+        known = [_beginning(spectrogram, notes, until) for spectrogram, notes in known]
+    low, high = equal.pitches.min() - 0.5, equal.pitches.max() + 0.5
+    within = [(s, notes.select((notes.pitches >= low) & (notes.pitches <= high))) for s, notes in known]
+    pieces = read_pieces(within, equal.settings)
+    learned = learn_played_pitches(pieces, equal, prior=_PRIOR, n_iter=_N_ROUNDS)
+    adapted = transfer_timbre(equal, learned)
+    # An aligned score was brought where the dictionary finds onsets: it says nothing about when they are.
+    lateness = None if align else measure_lateness(adapted, pieces)
+    info = {} if lateness is None else {"lateness": list(lateness)}
+    return adapted, {"n_pitches": len(learned.rows), **info}
 
 
 def _check_music(n_music: int, n_labels: int, until: float | None, *, align: bool) -> None:
@@ -190,17 +206,3 @@ def _beginning(spectrogram: Spectrogram, notes: Notes, until: float) -> tuple[Sp
     kept = spectrogram.times < until
     cut = replace(spectrogram, S=spectrogram.S[:, kept], times=spectrogram.times[kept])
     return cut, notes.select(notes.intervals[:, 0] < until)
-
-
-def _learned_from(pieces: Sequence[tuple[Spectrogram, Notes]], start: Dictionary) -> Dictionary:
-    """Return the templates of the labelled pitches alone."""
-    low, high = start.pitches.min() - 0.5, start.pitches.max() + 0.5
-    learned = learn_dictionary_from_music(
-        [(s, notes.select((notes.pitches >= low) & (notes.pitches <= high))) for s, notes in pieces],
-        start=start,
-        name=start.name,
-        n_components=count_components(start),
-        prior=_PRIOR,
-        n_iter=_N_ROUNDS,
-    )
-    return learned.select(~learned.filled)

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from nmfamt import audio
 from nmfamt.dictionary import Dictionary
 from nmfamt.exceptions import NmfamtError
+from nmfamt.lateness import measure_lateness
 from nmfamt.learning import fill_pitches, onset_delays, stage_edges
 from nmfamt.log_frequency import LogFrequency
 from nmfamt.multipitch import Factorization
@@ -33,7 +34,14 @@ from nmfamt.notes import Notes
 from nmfamt.pitch import pitch_to_hz
 from nmfamt.spectrogram import Settings, Spectrogram
 
-__all__ = ["harmonic_dictionary", "learn_dictionary_from_music", "learn_templates", "note_mask"]
+__all__ = [
+    "harmonic_dictionary",
+    "learn_dictionary_from_music",
+    "learn_played_pitches",
+    "learn_templates",
+    "note_mask",
+    "read_pieces",
+]
 
 FloatArray = NDArray[np.floating[Any]]
 
@@ -70,8 +78,8 @@ def learn_dictionary_from_music(
     Returns
     -------
     Dictionary
-        Over the range of the labels; pitches without a note are filled from their neighbours. Its latency is measured
-        against the labels: where these are all early, say, it makes up for that too.
+        Over the range of the labels; pitches without a note are filled from their neighbours. Its latency and lateness
+        are measured against the labels: the default tracker finds onsets and offsets where these have them.
 
     Raises
     ------
@@ -81,25 +89,62 @@ def learn_dictionary_from_music(
     """
     if n_components < 2:
         raise NmfamtError(f"n_components={n_components} must be at least 2: an attack and a sustained sound.")
-    if not recordings:
-        raise NmfamtError("No recordings were given: pair at least one audio file with its labels.")
     settings = settings or (start.settings if start else LogFrequency())
-    pieces = [_read_piece(sound, labels, settings) for sound, labels in recordings]
-    heard = np.unique(np.round(np.concatenate([notes.pitches for _, notes in pieces])))
+    pieces = read_pieces(recordings, settings)
     if start is None:
-        base = harmonic_dictionary(heard, settings, n_components=n_components)
+        start = harmonic_dictionary(_heard(pieces), settings, n_components=n_components)
     else:
         _check_start(start, settings, n_components)
-        base = fill_pitches(start, n_components=n_components, low=heard[0], high=heard[-1])
-        base = base.select(np.isin(base.pitches, heard))
-        if len(base.rows) < len(heard):
-            lacking = sorted(set(heard.tolist()) - set(base.pitches.tolist()))
-            raise NmfamtError(f"Dictionary {start.name!r} has no templates at the pitches {lacking}: start without it.")
+    learned = learn_played_pitches(pieces, start, prior=prior, n_iter=n_iter)
     info = {"name": name, "latency": 0.0, "learned_from": "labelled music", "n_recordings": len(pieces)}
-    learned = learn_templates(pieces, base, prior=prior, n_iter=n_iter)
-    learned = replace(learned, instruments=np.full(len(base.pitches), name), info=info)
+    learned = replace(learned, instruments=np.full(len(learned.pitches), name), info=info)
     learned = replace(learned, info={**info, "latency": _latency(learned, pieces)})
-    return fill_pitches(learned, n_components=n_components)
+    filled = fill_pitches(learned, n_components=n_components)
+    return filled.with_lateness(measure_lateness(filled, pieces))
+
+
+def read_pieces(
+    recordings: Sequence[tuple[str | os.PathLike[str] | Spectrogram, str | os.PathLike[str] | Notes]],
+    settings: Settings,
+) -> list[tuple[Spectrogram, Notes]]:
+    """Return spectrograms and the notes that begin in them; what cannot be learned from is refused."""
+    if not recordings:
+        raise NmfamtError("No recordings were given: pair at least one audio file with its labels.")
+    return [_read_piece(sound, labels, settings) for sound, labels in recordings]
+
+
+def learn_played_pitches(
+    pieces: Sequence[tuple[Spectrogram, Notes]], start: Dictionary, *, prior: float, n_iter: int
+) -> Dictionary:
+    """Learn the templates of the pitches that are played, and return those alone; see `learn_dictionary_from_music`.
+
+    Parameters
+    ----------
+    pieces : sequence of (Spectrogram, Notes)
+        As `read_pieces` returns them.
+    start : Dictionary
+        With the same number of templates for every pitch; pitches between its own are filled.
+    prior, n_iter
+        As for `learn_templates`.
+
+    Raises
+    ------
+    NmfamtError
+        If `start` has no templates at a pitch that is played.
+    """
+    heard = _heard(pieces)
+    n_components = len(start.pitches) // len(start.rows)
+    base = fill_pitches(start, n_components=n_components, low=heard[0], high=heard[-1])
+    base = base.select(np.isin(base.pitches, heard))
+    if len(base.rows) < len(heard):
+        lacking = sorted(set(heard.tolist()) - set(base.pitches.tolist()))
+        raise NmfamtError(f"Dictionary {start.name!r} has no templates at the pitches {lacking}: start without it.")
+    return learn_templates(pieces, base, prior=prior, n_iter=n_iter)
+
+
+def _heard(pieces: Sequence[tuple[Spectrogram, Notes]]) -> NDArray[np.float64]:
+    """Return the pitches that are played, in semitones."""
+    return np.unique(np.round(np.concatenate([notes.pitches for _, notes in pieces])))
 
 
 def _read_piece(

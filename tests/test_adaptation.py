@@ -191,6 +191,15 @@ def test_labelled_music_teaches_its_pitches_and_the_others(folder, known, truth)
     assert sorted(set(adapted.pitches[~adapted.filled].tolist())) == list(FEW)
 
 
+def test_several_recordings_teach_together(folder, known, truth):
+    halves = [MUSIC.select(np.isin(MUSIC.pitches, pitches)) for pitches in (FEW[:2], FEW[2:])]
+    music = [known.settings(play(half), sr=SR) for half in halves]
+    adapted = adapt_dictionary(known, music=music, labels=halves)
+    assert sorted(set(adapted.pitches[~adapted.filled].tolist())) == list(FEW)
+    assert divergence(truth, adapted, FEW) < 0.4 * divergence(truth, known, FEW)
+    assert adapted.info["n_recordings"] == 2
+
+
 def test_labels_after_until_are_not_believed(folder, known):
     spectrogram = known.settings(play(MUSIC), sr=SR)
     wrong = replace(MUSIC, pitches=np.where(MUSIC.intervals[:, 0] < 4.3, MUSIC.pitches, MUSIC.pitches - 1))
@@ -225,6 +234,10 @@ def test_a_front_end_that_finds_nothing_stays_as_it_is(known):
         ({"notes": "notes", "labels": "a.mid"}, "labels and until belong to music"),
         ({"notes": "notes", "until": 3.0}, "labels and until belong to music"),
         ({"music": "a.wav", "until": 3.0}, "until=3.0 says how far labels reach"),
+        ({"music": []}, "music holds no recording"),
+        ({"music": ["a.wav", "b.wav"]}, "2 recordings were given without labels"),
+        ({"music": ["a.wav", "b.wav"], "labels": "a.mid"}, "2 recordings and 1 labels were given"),
+        ({"music": ["a.wav", "b.wav"], "labels": ["a.mid", "b.mid"], "until": 3.0}, "until=3.0 is for one recording"),
     ],
 )
 def test_what_does_not_go_together(known, options, message):
@@ -314,6 +327,7 @@ def test_adapt_to_music(nmfamt, folder, tmp_path):
         ["piano", "notes", "--labels", "a.mid"],
         ["piano", "--music", "a.wav", "--until", "10"],
         ["piano", "--music", "a.wav", "--align"],
+        ["piano", "--music", "a.wav", "--music", "b.wav", "--labels", "a.mid"],
         ["piano", "--music", "a.wav", "--labels", "a.mid", "--until", "10", "--align"],
         ["piano", "--music", "a.wav", "--labels", "a.mid", "--until", "soon"],
     ],

@@ -59,6 +59,9 @@ def _show_dictionary(
             "filled in": f"{len(filled)} of the pitches, from their neighbours",
             "templates": len(dictionary.pitches),
             "latency": f"{1000 * dictionary.latency:.1f} ms from an onset to its peak",
+            "lateness": "not known"
+            if dictionary.lateness is None
+            else "{:.1f} ms of onsets, {:.1f} ms of offsets".format(*(1000 * late for late in dictionary.lateness)),
             "settings": json.dumps(dictionary.settings.to_dict()),
             "hash": dictionary.hash,
         }
