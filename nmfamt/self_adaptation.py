@@ -101,5 +101,5 @@ def _adapted_to(front_end: Factorization, excerpt: Spectrogram, notes: Notes, *,
     adapted = transfer_timbres(start, learned)
     cents = float(front_end.tuning)
     W = shift_templates(adapted.W, origin.settings.freqs, -cents / 100).astype(np.float32) if cents else adapted.W
-    info = {**origin.info, "adapted_from_hash": origin.hash, "n_notes_adapted_to": n_notes}
+    info = {**origin.info, "hash_before": origin.hash, "n_notes_adapted_to": n_notes}
     return replace(front_end, dictionary=replace(adapted, W=W, info=info), equalizer=None)

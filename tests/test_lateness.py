@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from conftest import SR, perform
 
-from nmfamt import HMMTracker, Notes, PitchActivation, activate, adapt_dictionary, load_dictionary
+from nmfamt import HMMTracker, Notes, PitchActivation, activate, adapt_dictionary, load_dictionary, transcribe
 from nmfamt.exceptions import NmfamtError
 from nmfamt.lateness import measure_lateness
 from nmfamt.learning_music import learn_dictionary_from_music
@@ -85,3 +85,13 @@ def test_lateness_is_kept_in_files_and_in_the_hash(tmp_path):
 def test_lateness_is_two_short_times(lateness):
     with pytest.raises(NmfamtError, match="must be two times in seconds"):
         PIANO.with_lateness(lateness)
+
+
+def test_the_output_names_the_dictionary_and_its_lateness(piece):
+    """Not the one that it was adapted from, before or after it is adapted to the recording."""
+    spectrogram, notes = piece
+    mine = adapt_dictionary("piano", music=spectrogram, labels=notes, name="mine")
+    for adapt in (False, True):
+        info = transcribe(perform(notes), sr=SR, dictionary=mine, adapt=adapt).info
+        assert (info["dictionary"], info["dictionary_hash"]) == ("mine", mine.hash)
+        assert info["lateness"] == list(mine.lateness)

@@ -350,7 +350,8 @@ class Factorization:
         return {
             "front_end": "Factorization",
             "dictionary": self.dictionary.name,
-            "dictionary_hash": self.dictionary.info.get("adapted_from_hash", self.dictionary.hash),
+            "dictionary_hash": self.dictionary.info.get("hash_before", self.dictionary.hash),
+            "lateness": self.dictionary.info.get("lateness"),
             "n_notes_adapted_to": self.dictionary.info.get("n_notes_adapted_to"),
             "beta": self.beta,
             "solver": self.solver,
