@@ -31,8 +31,9 @@ from nmfamt.log_frequency import LogFrequency
 from nmfamt.multipitch import Factorization
 from nmfamt.nmf.factorize import factorize
 from nmfamt.notes import Notes
-from nmfamt.pitch import pitch_to_hz
+from nmfamt.pitch import hz_to_pitch, pitch_to_hz
 from nmfamt.spectrogram import Settings, Spectrogram
+from nmfamt.timbre_transfer import transfer_timbre
 
 __all__ = [
     "harmonic_dictionary",
@@ -44,6 +45,8 @@ __all__ = [
 ]
 
 FloatArray = NDArray[np.floating[Any]]
+
+_AROUND = 12  # semitones beyond what is played: the next piece may go there
 
 
 def learn_dictionary_from_music(
@@ -78,8 +81,10 @@ def learn_dictionary_from_music(
     Returns
     -------
     Dictionary
-        Over the range of the labels; pitches without a note are filled from their neighbours. Its latency and lateness
-        are measured against the labels: the default tracker finds onsets and offsets where these have them.
+        Over the range of the labels, pitches without a note filled from their neighbours. Without `start` it goes an
+        octave further on either side, and what the notes teach is carried over to all other pitches
+        (`nmfamt.timbre_transfer`), which are marked as filled as well. Its latency and lateness are measured against
+        the labels: the default tracker finds onsets and offsets where these have them.
 
     Raises
     ------
@@ -92,15 +97,17 @@ def learn_dictionary_from_music(
     settings = settings or (start.settings if start else LogFrequency())
     pieces = read_pieces(recordings, settings)
     if start is None:
-        start = harmonic_dictionary(_heard(pieces), settings, n_components=n_components)
+        around = harmonic_dictionary(_pitches_around(pieces, settings), settings, n_components=n_components)
+        played = learn_played_pitches(pieces, around, prior=prior, n_iter=n_iter)
+        learned = transfer_timbre(around, played)
     else:
         _check_start(start, settings, n_components)
-    learned = learn_played_pitches(pieces, start, prior=prior, n_iter=n_iter)
+        played = learn_played_pitches(pieces, start, prior=prior, n_iter=n_iter)
+        learned = fill_pitches(played, n_components=n_components)
     info = {"name": name, "latency": 0.0, "learned_from": "labelled music", "n_recordings": len(pieces)}
     learned = replace(learned, instruments=np.full(len(learned.pitches), name), info=info)
     learned = replace(learned, info={**info, "latency": _latency(learned, pieces)})
-    filled = fill_pitches(learned, n_components=n_components)
-    return filled.with_lateness(measure_lateness(filled, pieces))
+    return learned.with_lateness(measure_lateness(learned, pieces))
 
 
 def read_pieces(
@@ -140,6 +147,15 @@ def learn_played_pitches(
         lacking = sorted(set(heard.tolist()) - set(base.pitches.tolist()))
         raise NmfamtError(f"Dictionary {start.name!r} has no templates at the pitches {lacking}: start without it.")
     return learn_templates(pieces, base, prior=prior, n_iter=n_iter)
+
+
+def _pitches_around(pieces: Sequence[tuple[Spectrogram, Notes]], settings: Settings) -> NDArray[np.float64]:
+    """Return the range of what is played and an octave more on either side, as far as the spectrogram reaches."""
+    heard = _heard(pieces)
+    lowest = np.ceil(hz_to_pitch(max(float(settings.freqs[0]), pitch_to_hz(0.0))))
+    highest = min(np.floor(hz_to_pitch(float(settings.freqs[-1]))), 127.0)
+    low, high = max(heard[0] - _AROUND, lowest), min(heard[-1] + _AROUND, highest)
+    return np.arange(min(low, heard[0]), max(high, heard[-1]) + 1)
 
 
 def _heard(pieces: Sequence[tuple[Spectrogram, Notes]]) -> NDArray[np.float64]:

@@ -80,8 +80,22 @@ def test_latency_is_measured_against_the_labels(shift):
 
 def test_pitches_between_are_filled():
     learned = learn_dictionary_from_music([(SETTINGS(play(MUSIC), sr=SR), MUSIC)])
-    assert [pitch for _, pitch in learned.rows] == list(range(60, 68))
+    assert [pitch for _, pitch in learned.rows] == list(range(60 - 12, 68 + 12))
     assert set(learned.pitches[~learned.filled].tolist()) == {60, 64, 67}
+
+
+def test_what_is_played_teaches_the_timbre_of_other_pitches():
+    learned = learn_dictionary_from_music([(SETTINGS(play(MUSIC), sr=SR), MUSIC)])
+    untaught = harmonic_dictionary(np.array([50.0, 62.0]), SETTINGS)
+    for pitch in (50, 62):  # the notes have next to nothing of their second partial
+        assert at_partial(learned, pitch, 2) < 0.7 * at_partial(untaught, pitch, 2)
+
+
+@pytest.mark.parametrize(("pitches", "low", "high"), [([22, 30], 20, 42), ([110, 118], 98, 118)])
+def test_no_pitch_is_learned_beyond_the_spectrogram(pitches, low, high):
+    notes = Notes([[0.2, 0.8], [1.0, 1.6]], pitches)
+    rows = learn_dictionary_from_music([(SETTINGS(play(notes), sr=SR), notes)]).rows
+    assert (rows[0][1], rows[-1][1]) == (low, high)
 
 
 def test_two_recordings_teach_what_each_has():
@@ -129,8 +143,8 @@ def test_settings_are_those_of_the_start_unless_told():
 @pytest.mark.parametrize("n_components", [2, 4])
 def test_as_many_templates_as_asked(n_components):
     learned = learn_dictionary_from_music([(SETTINGS(play(MUSIC), sr=SR), MUSIC)], n_components=n_components)
-    assert learned.W.shape[1] == 8 * n_components
-    assert learned.stages.tolist() == (["attack"] + ["sustain"] * (n_components - 1)) * 8
+    assert learned.W.shape[1] == 32 * n_components
+    assert learned.stages.tolist() == (["attack"] + ["sustain"] * (n_components - 1)) * 32
     assert np.isfinite(learned.W).all()
 
 
