@@ -78,9 +78,9 @@ def adapt_dictionary(
     Returns
     -------
     Dictionary
-        Over the range of `dictionary` and of what was recorded. Its latency is that of the notes; from music it is that
-        of `dictionary`, and where it is labelled the lateness is such that the default tracker finds onsets and offsets
-        where labels have them. ``info`` says what it was adapted from and to.
+        Over the range of `dictionary` and of what was recorded. Its latency is that of the notes; from music latency and
+        lateness are those of `dictionary`, but where it is labelled (and not by a score) the lateness is such that the
+        default tracker finds onsets and offsets where labels have them. ``info`` says what it was adapted from and to.
 
     Raises
     ------
@@ -113,7 +113,7 @@ def adapt_dictionary(
         assert music is not None
         spectrograms = [_spectrogram(recording, start) for recording in _listed(music)]
         played = [notes if isinstance(notes, Notes) else Notes.read(notes) for notes in _listed(labels)]
-        info |= {"latency": start.latency, "n_recordings": len(spectrograms)}
+        info |= {"latency": start.latency, "lateness": start.info.get("lateness"), "n_recordings": len(spectrograms)}
         if played:
             adapted, facts = _adapted_to_labels(start, spectrograms, played, until, align=align)
             info |= {"learned_from": "labelled music", **facts}

@@ -63,6 +63,14 @@ def test_the_default_tracker_finds_notes_where_labels_have_them(piece, learn):
     assert np.abs(np.median(errors, axis=0)).max() < 0.012
 
 
+def test_music_without_labels_says_nothing_about_lateness(piece):
+    spectrogram, notes = piece
+    late = PIANO.with_lateness((0.03, 0.01))
+    for options in ({}, {"labels": notes, "align": True}):
+        assert adapt_dictionary(late, music=spectrogram, **options).lateness == late.lateness
+        assert adapt_dictionary(PIANO, music=spectrogram, **options).lateness is None
+
+
 def test_lateness_takes_the_place_of_the_delay_that_is_assumed(piece):
     activation = activate(perform(piece[1]), sr=SR)
     plain = HMMTracker(action_delay=0.0)(activation)
