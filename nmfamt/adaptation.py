@@ -78,9 +78,10 @@ def adapt_dictionary(
     Returns
     -------
     Dictionary
-        Over the range of `dictionary` and of what was recorded. Its latency is that of the notes; from music latency and
-        lateness are those of `dictionary`, but where it is labelled (and not by a score) the lateness is such that the
-        default tracker finds onsets and offsets where labels have them. ``info`` says what it was adapted from and to.
+        Over the range of `dictionary` and of what was recorded. Its latency is that of the notes; from music latency
+        and lateness are those of `dictionary`, but where it is labelled (and not by a score) the lateness is such that
+        the default tracker finds onsets and offsets where labels have them. ``info`` says what it was adapted from and
+        to.
 
     Raises
     ------
