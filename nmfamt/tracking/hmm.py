@@ -69,7 +69,8 @@ class HMMTracker(StreamTracker):
     action_delay : float
         Seconds by which the sound of an instrument follows the action that a MIDI label records: hammer, valve or bow,
         and a few metres of air. Subtracted from every onset and offset. 0 gives times in the sound. Where the
-        dictionary was learned from labelled music, what that taught counts instead (`PitchActivation.lateness`).
+        dictionary was learned from labelled music, what that taught counts instead (`PitchActivation.lateness`;
+        `Dictionary.with_lateness` forgets it).
     ghosts_dropped : bool
         Whether notes are doubted that overlap a surer one of the same instrument, where it hardly ever plays two at
         once (`nmfamt.tracking.ghosts`).
