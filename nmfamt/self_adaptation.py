@@ -27,6 +27,7 @@ _N_ROUNDS = 8
 _PRIOR = 0.4  # weight of the dictionary where many notes were found
 _FEW_NOTES = 200  # where so few were found, it is twice that
 _LEAST_NOTES = 20
+_N_ASSIGNMENTS = 2  # of notes to instruments, each from what the one before taught
 _LEAST_PROBABILITY = 0.2  # that an instrument played a note from which it learns
 _EVERY = 2  # frames of an excerpt, of which one is learned from
 
@@ -39,7 +40,8 @@ def adapt_to_itself(front_end: Factorization, excerpt: Spectrogram, tracker: HMM
     front_end : Factorization
         Fitted to the recording; its dictionary has the same number of templates for every pitch. Of several instruments
         each may take part in every note that is found, for whose it is is less certain than that it is there. With
-        what that teaches the excerpt is read again, and each learns from the notes that it may well have played.
+        what that teaches the excerpt is read again, and each learns from the notes that it may well have played; and
+        once more, for then they can be told apart better.
     excerpt : Spectrogram
         Some of the recording, as it was played.
     tracker : HMMTracker
@@ -67,16 +69,18 @@ def adapt_to_itself(front_end: Factorization, excerpt: Spectrogram, tracker: HMM
     adapted = _adapted_to(front_end, excerpt, anybody, n_notes=len(notes))
     if len(np.unique(front_end.dictionary.instruments)) == 1:
         return adapted
-    activation = PitchActivation.concatenate(list(_activations(adapted, excerpt)))
-    notes = sound_times(activation)
-    if len(notes) < _LEAST_NOTES:
-        return adapted
-    names, probabilities = instrument_probabilities(notes, activation)
-    played = [
-        replace(notes, instruments=np.full(len(notes), name)).select(probabilities[:, k] >= _LEAST_PROBABILITY)
-        for k, name in enumerate(names.tolist())
-    ]
-    return _adapted_to(front_end, excerpt, Notes.concatenate(played), n_notes=len(notes))
+    for _ in range(_N_ASSIGNMENTS):
+        activation = PitchActivation.concatenate(list(_activations(adapted, excerpt)))
+        notes = sound_times(activation)
+        if len(notes) < _LEAST_NOTES:
+            break
+        names, probabilities = instrument_probabilities(notes, activation)
+        played = [
+            replace(notes, instruments=np.full(len(notes), name)).select(probabilities[:, k] >= _LEAST_PROBABILITY)
+            for k, name in enumerate(names.tolist())
+        ]
+        adapted = _adapted_to(front_end, excerpt, Notes.concatenate(played), n_notes=len(notes))
+    return adapted
 
 
 def _activations(front_end: Factorization, excerpt: Spectrogram) -> Iterator[PitchActivation]:

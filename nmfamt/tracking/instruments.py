@@ -41,7 +41,7 @@ from nmfamt.tracking.overlaps import log_rarity, overlaps
 __all__ = ["assign_instruments", "instrument_probabilities", "pool_instruments"]
 
 _ROUNDS = 15
-_TIMBRE = 3.0
+_TIMBRE = 2.0
 _OWN_SHARE = 0.8  # of an instrument in its notes, as far as is known before
 _N_OWN = 10.0  # notes, which that weighs as much as
 _REGISTER = 0.5
