@@ -6,10 +6,13 @@ from nothing else. The notes of the *other* dynamic then play what people played
 ``benchmarks/_orchestra.py`` says:
 
 solos
-    The upper voice of 20 s of a performance, 1.5 times as slow; each instrument once in either dynamic.
+    The upper voice of 20 s of a performance, 1.5 times as slow; each instrument in either dynamic.
 quartets
     The upper four voices of 25 s, twice as slow, for four different instruments, half of the pieces in either dynamic.
     The dictionaries of the four are given.
+
+Of each there are as many pieces as `N_DRAWS` says: which instrument plays a note is decided for a whole recording, and
+well or badly at once, so that a few quartets say little.
 
 Systems:
 
@@ -79,6 +82,9 @@ SOLO, QUARTET = {"seconds": 20.0, "stretch": 1.5}, {"seconds": 25.0, "stretch": 
 FEWEST = {1: 20, 4: 12}
 """Notes that each voice of a solo and of a quartet has at least; other music is passed over."""
 
+N_DRAWS = 6
+"""Pieces of each solo instrument and dynamic, and of each quartet."""
+
 SEED = 0
 
 BASIC_PITCH = """
@@ -124,14 +130,15 @@ def make_pieces(cache: Path) -> list[Piece]:
     performances = sorted((data / "midi" / "asap").glob("*.mid")) if data else []
     if not performances:
         sys.exit("There are no performances in the data: set NMFAMT_DATA to the folder that holds midi/asap/.")
-    solos = [((instrument,), learned) for instrument in INSTRUMENTS for learned in PLAYED]
-    quartets = [(instruments, list(PLAYED)[k % 2]) for k, instruments in enumerate(QUARTETS)]
     pieces = []
-    for seed, (instruments, learned) in enumerate(solos + quartets):
-        piece = Piece(cache / f"{'-'.join(instruments)}_{PLAYED[learned]}.flac", instruments, learned)
-        if not piece.path.with_suffix(".csv").is_file():
-            record(piece, performances, cache, np.random.default_rng([SEED, seed]))
-        pieces.append(piece)
+    for draw in range(N_DRAWS):
+        solos = [((instrument,), learned) for instrument in INSTRUMENTS for learned in PLAYED]
+        quartets = [(instruments, list(PLAYED)[(k + draw) % 2]) for k, instruments in enumerate(QUARTETS)]
+        for i, (instruments, learned) in enumerate(solos + quartets):
+            piece = Piece(cache / f"{'-'.join(instruments)}_{PLAYED[learned]}_{draw}.flac", instruments, learned)
+            if not piece.path.with_suffix(".csv").is_file():
+                record(piece, performances, cache, np.random.default_rng([SEED + draw, i]))
+            pieces.append(piece)
     return pieces
 
 

@@ -15,7 +15,8 @@ instrument the log-probability is the sum of
 
 * `_TIMBRE` times the negative cross-entropy of its shares, those that the instruments have in its activation, and the
   mean shares of the notes of the instrument: a saxophone that once looks half a clarinet does so again;
-* `_REGISTER` times the log-density of its pitch under a normal distribution fitted to all notes of the instrument;
+* `_REGISTER` times the log-density of its pitch under a normal distribution fitted to all notes of the instrument, which
+  before any are heard is the middle half of what it can play;
 * for every other note that sounds at the same time, the logarithm of how often its instrument is found above, or below,
   this one: voices rarely cross;
 * for every other note of the instrument that sounds at the same time, the logarithm of how often the instrument is
@@ -27,6 +28,7 @@ probabilities, in turn with those. Constraints between simultaneous notes beside
 B. Pardo, "Multi-pitch streaming of harmonic sound mixtures", TASLP 2014; there as a clustering without dictionaries.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -45,6 +47,8 @@ _TIMBRE = 2.0
 _OWN_SHARE = 0.8  # of an instrument in its notes, as far as is known before
 _N_OWN = 10.0  # notes, which that weighs as much as
 _REGISTER = 0.5
+_N_REGISTER = 10.0  # notes, which the compass of an instrument weighs as much as
+_MIDDLE = 0.5  # standard deviation of a register before any note is heard, to that of the compass
 _SPREAD = 4.0  # semitones: no register is narrower
 
 FloatArray = NDArray[np.floating[Any]]
@@ -154,6 +158,7 @@ def instrument_probabilities(notes: Notes, activation: PitchActivation) -> tuple
     shares, playable = _shares(notes, activation, names)
     beside = overlaps(notes)
     above = beside * (notes.pitches[:, None] > notes.pitches)
+    compasses = [activation.pitches[activation.instruments == name] for name in names]
     known = np.full((n_instruments, n_instruments), (1 - _OWN_SHARE) / (n_instruments - 1))
     np.fill_diagonal(known, _OWN_SHARE)
     probable = _normalised(_timbre(shares, known, playable))
@@ -168,7 +173,7 @@ def instrument_probabilities(notes: Notes, activation: PitchActivation) -> tuple
         order = np.log(n_above / (n_above + n_above.T))
         scores = (
             _timbre(shares, profiles, playable)
-            + _REGISTER * _register(notes.pitches, weights)
+            + _REGISTER * _register(notes.pitches, probable, compasses)
             + (above @ probable) @ order.T
             + (above.T @ probable) @ order
             + log_rarity(rate) * n_others
@@ -196,12 +201,14 @@ def _timbre(shares: FloatArray, profiles: FloatArray, playable: NDArray[np.bool_
     return np.where(playable, _TIMBRE * (shares @ np.log(profiles).T), -np.inf)
 
 
-def _register(pitches: FloatArray, weights: FloatArray) -> FloatArray:
+def _register(pitches: FloatArray, probable: FloatArray, compasses: Sequence[FloatArray]) -> FloatArray:
     """Return the log-density of each pitch in the register of each instrument, but for a constant."""
-    mean = pitches @ weights
-    distance = pitches[:, None] - mean
-    variance = (distance**2 * weights).sum(axis=0) + _SPREAD**2
-    return np.asarray(-0.5 * (distance**2 / variance + np.log(variance)))
+    middles = np.array([compass.mean() for compass in compasses])
+    spreads = _MIDDLE * np.array([compass.std() for compass in compasses])
+    n_notes = probable.sum(axis=0) + _N_REGISTER
+    distances = pitches[:, None] - (pitches @ probable + _N_REGISTER * middles) / n_notes
+    variances = ((distances**2 * probable).sum(axis=0) + _N_REGISTER * spreads**2) / n_notes + _SPREAD**2
+    return np.asarray(-0.5 * (distances**2 / variances + np.log(variances)))
 
 
 def _normalised(scores: FloatArray) -> FloatArray:
