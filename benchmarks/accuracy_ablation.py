@@ -72,6 +72,7 @@ def systems(dictionary: Dictionary) -> dict[str, System]:
         "without either of these": system(replace(front_end, equalizer=None), tracker, adapt=False),
         "without tuning": system(replace(front_end, tuning=0.0), tracker),
         "without shares of unused templates": system(replace(front_end, fading=0), tracker),
+        "without a background": system(replace(front_end, background=0.0), tracker),
         "without the second look at onsets": system(
             front_end, replace(tracker, model=replace(model, onset_in_context=context.onset_in_context))
         ),

@@ -277,6 +277,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--date", type=date.fromisoformat, default=date.today(), help="for the card (today)")
     parser.add_argument("-o", "--out", type=Path, default=Path(__file__).parent, help="folder (this one)")
     options = parser.parse_args(arguments)
+    options.out.mkdir(parents=True, exist_ok=True)  # now: what is learned in a quarter of an hour is not to be lost
     counts: dict[str, int] = {}
     # `counts` is full by the time the model is made: it is filled while the recordings are read.
     model = learn_emission_model(

@@ -84,8 +84,9 @@ def test_in_the_end_each_instrument_learns_from_what_it_may_have_played(piece, m
 
     monkeypatch.setattr("nmfamt.self_adaptation.learn_templates", learn)
     adapt_to_itself(Factorization(duo), spectrogram(y), HMMTracker())
-    assert [set(notes.instruments.tolist()) for notes in taught] == [{""}, {"organ", "piano"}]
-    assert (taught[1].instruments == "organ").sum() > 2 * (taught[1].instruments == "piano").sum()
+    assert [set(notes.instruments.tolist()) for notes in taught] == [{""}, {"organ", "piano"}, {"organ", "piano"}]
+    for notes in taught[1:]:
+        assert (notes.instruments == "organ").sum() > 2 * (notes.instruments == "piano").sum()
 
 
 def test_an_instrument_that_is_not_heard_stays_as_it_is(piece):

@@ -80,7 +80,7 @@ def _plain_factorization(dictionary: "Dictionary", *, tuning: float | str = "aut
     from nmfamt.dictionary_mixing import average_columns
     from nmfamt.multipitch import Factorization
 
-    return Factorization(average_columns(dictionary), fading=0, tuning=tuning)
+    return Factorization(average_columns(dictionary), fading=0, background=0.0, tuning=tuning)
 
 
 def _hmm(**options: Any) -> "HMMTracker":
@@ -121,7 +121,7 @@ NMF = Method(
     equations=(
         "The spectrum V, on a logarithmic frequency axis and compressed, is explained frame by frame as W H: the "
         "templates W of a dictionary times activations H that are not negative, which minimise the Kullback-Leibler "
-        "divergence of V from W H.",
+        "divergence of V from W H. Broad bands beside them take the noise that is no note.",
         "Before that the templates are moved to the tuning of the recording, multiplied by one smooth gain over "
         "frequency, and adapted to the notes that a first look at 45 seconds finds.",
         "The activations of all templates of a pitch are added; those of its attack templates are the evidence that it "

@@ -12,6 +12,8 @@ power `fading`: how a template that is not needed fades under multiplicative upd
 This is what makes early-stopped updates robust where the dictionary is of another instrument than the recording, at a
 twentieth of their cost (`benchmarks/results/trials.md`). The loss below is that of the optimum itself.
 
+What no note explains is left to a `background` of broad bands (`nmfamt.multipitch.background`).
+
 Two further kinds of evidence are measured on the way:
 
 ``loss``
@@ -34,6 +36,7 @@ from nmfamt.array_namespace import namespace, to_host
 from nmfamt.dictionary import Dictionary
 from nmfamt.equalization import N_FRAMES, equalized, estimate_gain, gain_in_db
 from nmfamt.exceptions import NmfamtError
+from nmfamt.multipitch.background import background_bands
 from nmfamt.multipitch.partials import strength_of_partials
 from nmfamt.nmf import GPU_CHUNK_FRAMES, activations, update_ratios
 from nmfamt.pitch import pitch_to_hz
@@ -45,6 +48,7 @@ __all__ = ["Factorization"]
 
 FloatArray = NDArray[np.floating[Any]]
 
+_NARROWEST = 0.25
 _SHARE = 0.012  # of a frame that a pitch has, its templates being as good as used: about one of 88 keys
 
 
@@ -70,6 +74,8 @@ class Factorization:
         Weights of sparsity, of all activations and of the groups of templates of one pitch.
     fading : int, a power of two, or 0
         How fast the share of a template that is not used fades with its distance from being used; 0 gives no share.
+    background : float
+        Octaves from one band of the background to the next; 0 for none.
     tuning : float or "auto"
         Cents by which the recording lies above the dictionary, from -200 to 200: the templates are moved to meet it,
         pitches keep their names. ``"auto"`` estimates it from the recording (`nmfamt.tuning`): a `Transcriber` does so
@@ -100,6 +106,7 @@ class Factorization:
     l1: float = 0.0
     group_l1: float = 0.0
     fading: int = 8
+    background: float = 1.0
     tuning: float | str = 0.0
     equalizer: FloatArray | str | None = None
     n_jobs: int = 1
@@ -109,6 +116,10 @@ class Factorization:
         self._check_equalizer()
         if self.fading < 0 or self.fading & (self.fading - 1):
             raise NmfamtError(f"fading={self.fading} must be 0 or a power of two, such as 8.")
+        if not (self.background == 0 or _NARROWEST <= self.background < np.inf):
+            raise NmfamtError(
+                f"background={self.background} must be 0, or at least {_NARROWEST} octaves: narrower bands explain notes."
+            )
         # Options are refused now, not when there is audio.
         silence = np.zeros((len(self.dictionary.W), 0))
         self._fit(silence, self.dictionary.W, _Rows.of(self.dictionary).labels)
@@ -289,9 +300,11 @@ class Factorization:
         # A recording at a low rate says nothing about the bins above its band: they are left out, not silent.
         held = like.freqs <= like.bandwidth
         frames = xp.ascontiguousarray((S if held.all() else S[held]).T)
-        W = xp.asarray(self.templates[:, rows.order], dtype=S.dtype)
+        bands = background_bands(like.freqs, self.background)
+        W = xp.asarray(np.concatenate([self.templates[:, rows.order], bands], axis=1), dtype=S.dtype)
         W = W if held.all() else W[held]
-        H = self._fit(frames.T, W, rows.labels).T
+        labels = np.append(rows.labels, len(rows.pitches) + np.arange(bands.shape[1]))
+        H = self._fit(frames.T, W, labels).T
         attack = xp.asarray((self.dictionary.stages == "attack")[rows.order], dtype=H.dtype)
         dense = self._dense(frames, W, H, rows)
         add, deletion = (add_rows, deletion_loss) if xp is np else (add_rows_of_arrays, deletion_loss_of_arrays)
@@ -334,15 +347,16 @@ class Factorization:
         ).H
 
     def _dense(self, frames: Any, W: Any, H: Any, rows: "_Rows") -> Any:
-        """Return the activations with something of the templates that are nearly used; frames come first."""
+        """Return the activations of notes with something of those that are nearly used; frames come first."""
+        n_templates = len(rows.order)
         if not self.fading:
-            return H
+            return H[:, :n_templates]
         xp = namespace(frames)
-        share = xp.minimum(update_ratios(frames.T, W, H.T, beta=self.beta).T, 1)
+        share = xp.minimum(update_ratios(frames.T, W, H.T, beta=self.beta).T[:, :n_templates], 1)
         for _ in range(self.fading.bit_length() - 1):
             share *= share
         share *= xp.asarray(_SHARE / rows.n_alike, dtype=share.dtype) * frames.sum(axis=1, keepdims=True)
-        return H + share
+        return H[:, :n_templates] + share
 
     @property
     def info(self) -> dict[str, Any]:
@@ -361,6 +375,7 @@ class Factorization:
             "l1": self.l1,
             "group_l1": self.group_l1,
             "fading": self.fading,
+            "background": self.background,
             "tuning": "auto" if self.tuning == "auto" else self._cents,
             "equalizer": self._equalizer_info,
             "dictionary_choice": self.dictionary.info.get("choice"),

@@ -149,7 +149,7 @@ def instrument_probabilities(notes: Notes, activation: PitchActivation) -> tuple
     >>> activation = PitchActivation(values, 0 * values, pitches, times, instruments)
     >>> names, probabilities = instrument_probabilities(Notes([[0.1, 0.5]], [60]), activation)
     >>> names.tolist(), probabilities.round(1).tolist()
-    (['flute', 'oboe'], [[0.1, 0.9]])
+    (['flute', 'oboe'], [[0.2, 0.8]])
     """
     names = np.unique(activation.instruments)
     n_instruments = len(names)

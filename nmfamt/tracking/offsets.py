@@ -99,7 +99,7 @@ def find_spans(levels: Levels, candidates: Candidates) -> NDArray[np.int64]:
     >>> levels = Levels.of(activate(y, sr=16000))
     >>> candidates = find_candidates(levels)
     >>> find_spans(levels, candidates.select([candidates.strengths.argmax()])).tolist()
-    [[48], [1], [51]]
+    [[48], [0], [51]]
     """
     rows, firsts, n_frames = candidates.rows, candidates.frames, levels.novelty.shape[1]
     next_onsets = np.append(firsts[1:], 0)
