@@ -280,8 +280,8 @@ def test_another_spectrogram_is_refused():
         ({"max_iter": 0}, "max_iter=0 must be at least 1"),
         ({"solver": "magic"}, "solver='magic' is unknown"),
         ({"fading": 3}, "fading=3 must be 0 or a power of two"),
-        ({"background": 0.1}, "background=0.1 must be 0, or at least 0.25 octaves"),
-        ({"background": float("nan")}, "background=nan must be 0, or at least 0.25 octaves"),
+        ({"background": 0.1}, "background=0.1 must be 0 or at least 0.25 octaves"),
+        ({"background": float("nan")}, "background=nan must be 0 or at least 0.25 octaves"),
     ],
 )
 def test_impossible_options(options, message):

@@ -48,7 +48,7 @@ __all__ = ["Factorization"]
 
 FloatArray = NDArray[np.floating[Any]]
 
-_NARROWEST = 0.25
+_NARROWEST = 0.25  # octaves
 _SHARE = 0.012  # of a frame that a pitch has, its templates being as good as used: about one of 88 keys
 
 
@@ -118,7 +118,7 @@ class Factorization:
             raise NmfamtError(f"fading={self.fading} must be 0 or a power of two, such as 8.")
         if not (self.background == 0 or _NARROWEST <= self.background < np.inf):
             raise NmfamtError(
-                f"background={self.background} must be 0, or at least {_NARROWEST} octaves: narrower bands explain notes."
+                f"background={self.background} must be 0 or at least {_NARROWEST} octaves; narrower bands are notes."
             )
         # Options are refused now, not when there is audio.
         silence = np.zeros((len(self.dictionary.W), 0))

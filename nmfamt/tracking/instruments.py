@@ -15,8 +15,8 @@ instrument the log-probability is the sum of
 
 * `_TIMBRE` times the negative cross-entropy of its shares, those that the instruments have in its activation, and the
   mean shares of the notes of the instrument: a saxophone that once looks half a clarinet does so again;
-* `_REGISTER` times the log-density of its pitch under a normal distribution fitted to all notes of the instrument, which
-  before any are heard is the middle half of what it can play;
+* `_REGISTER` times the log-density of its pitch under a normal distribution fitted to all notes of the instrument; it
+  starts from the middle half of what the instrument can play;
 * for every other note that sounds at the same time, the logarithm of how often its instrument is found above, or below,
   this one: voices rarely cross;
 * for every other note of the instrument that sounds at the same time, the logarithm of how often the instrument is
