@@ -53,7 +53,7 @@ def main() -> None:
     for title, dictionary in ((f"{len(RECORDED)} notes of its own", bars), ("the piano", "piano")):
         found = nmfamt.transcribe(y, sr=SR, dictionary=dictionary)
         scores = nmfamt.evaluate(reference, found)
-        print(f"{title:22} onset {scores.onset_f1:.2f}  frame {scores.frame_f1:.2f}  ({len(found)} notes)")
+        print(f"{title:22} onset {scores.onset_f1:.3f}  frame {scores.frame_f1:.3f}  ({len(found)} notes)")
 
 
 if __name__ == "__main__":

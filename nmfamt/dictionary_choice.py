@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nmfamt.background import background_bands
 from nmfamt.blas import single_thread
 from nmfamt.dictionary import Dictionary
 from nmfamt.dictionary_mixing import combine_dictionaries
@@ -35,7 +36,7 @@ FloatArray = NDArray[np.floating[Any]]
 _N_FRAMES = 100
 _PER_TEMPLATE = 0.12
 _USED = 2e-3  # share of a frame from which on a template counts
-_N_BANDS = 5
+_BACKGROUND = 2.0  # octaves from one band to the next
 _SMOOTH = 30.0  # standard deviation of what smooths the colour, in bins: 5/8 of an octave
 _CLEARLY = 0.82  # another dictionary is taken where the score falls below this share of what it was
 _LEAST = 0.01  # and where so much more is explained
@@ -112,7 +113,7 @@ def choose_dictionaries(
         dictionary.check(survey.sample)
     freqs = survey.sample.freqs
     held = freqs <= survey.sample.bandwidth
-    sample = _Sample.of(survey.thinned(_N_FRAMES)[held])
+    sample = _Sample.of(survey.thinned(_N_FRAMES)[held], freqs[held])
     templates = {}
     for dictionary in candidates:
         W = shift_templates(dictionary.W, freqs, tuning / 100) if tuning else dictionary.W
@@ -155,10 +156,8 @@ class _Sample:
     divergence: float  # of the background alone
 
     @classmethod
-    def of(cls, V: FloatArray) -> "_Sample":
-        places = np.linspace(0, _N_BANDS - 1, len(V))
-        bands = np.maximum(0, 1 - np.abs(places[:, None] - np.arange(_N_BANDS)))
-        background = (bands / bands.sum(axis=0)).astype(V.dtype)
+    def of(cls, V: FloatArray, freqs: NDArray[np.float64]) -> "_Sample":
+        background = background_bands(freqs, _BACKGROUND).astype(V.dtype)
         return cls(V, background, explain(V, background)[0])
 
     @single_thread()

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from nmfamt import STFT, Factorization, load_dictionary
+from nmfamt.background import background_bands
 from nmfamt.log_frequency import LogFrequency
-from nmfamt.multipitch.background import background_bands
 
 SR = 16000
 

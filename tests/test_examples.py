@@ -44,9 +44,9 @@ def test_it_runs_and_says_something(path, output):
 
 
 def test_own_notes_beat_the_piano(output):
-    own, piano = (float(f1) for f1 in re.findall(r"onset (\d\.\d\d)", output(example("learn_from_notes"))))
-    assert own > 0.95
-    assert own > piano + 0.05
+    own, piano = (float(f1) for f1 in re.findall(r"onset (\d\.\d{3})", output(example("learn_from_notes"))))
+    assert own > 0.8
+    assert own > piano + 0.1
 
 
 def test_the_three_recordings_are_scored(output):

@@ -75,9 +75,13 @@ def random_song(seconds=18.0, seed=0):
 
 @pytest.fixture(scope="module")
 def song():
-    """Return notes, their sound, and what is transcribed from it."""
+    """Return notes, and their sound in the noise of a quiet room.
+
+    Beneath -80 dB nothing decides between an attack and a burst of noise but how numbers are rounded.
+    """
     played = random_song()
-    return played, perform(played).astype(np.float32)
+    y = perform(played)
+    return played, (y + 3e-4 * np.random.default_rng(1).standard_normal(len(y))).astype(np.float32)
 
 
 AS_IT_IS = {"equalizer": False, "adapt": False}
@@ -94,14 +98,6 @@ def assert_played(found, played, *, tolerance=0.05):
     assert sorted(zip(found.pitches.tolist(), strict=True)) == sorted(zip(played.pitches.tolist(), strict=True))
     scores = evaluate(played, found)
     assert (scores.onset_f1, scores.offset_f1) == (1.0, pytest.approx(1.0, abs=tolerance))
-
-
-def assert_like(found, heard, *, times=0.02, velocities=127):
-    """Fail unless the notes are about the same; rounding may put those of a chord in another order."""
-    one, other = (np.lexsort((notes.intervals[:, 0], notes.pitches)) for notes in (found, heard))
-    assert found.pitches[one].tolist() == heard.pitches[other].tolist()
-    np.testing.assert_allclose(found.intervals[one], heard.intervals[other], atol=times)
-    np.testing.assert_allclose(found.velocities[one], heard.velocities[other], atol=velocities)
 
 
 def actions(sounding):
@@ -183,7 +179,8 @@ def test_stereo_and_another_rate(song, heard, formula, tmp_path):
         transcribe(tmp_path / "song.flac", dictionary=formula, **AS_IT_IS),
         transcribe([y, y], sr=44100, dictionary=formula, **AS_IT_IS),
     ):
-        assert_like(found, heard)
+        assert found.pitches.tolist() == heard.pitches.tolist()
+        np.testing.assert_allclose(found.intervals[:, 0], heard.intervals[:, 0], atol=0.01)
 
 
 def test_a_recording_of_less_bandwidth(song, formula):
@@ -195,12 +192,15 @@ def test_a_recording_of_less_bandwidth(song, formula):
 @pytest.mark.parametrize("gain", [0.01, 30.0])
 def test_recording_gain_changes_nothing(song, heard, formula, gain):
     found = transcribe(gain * song[1], sr=SR, dictionary=formula, **AS_IT_IS)
-    assert_like(found, heard, velocities=4)
+    assert found.pitches.tolist() == heard.pitches.tolist()
+    np.testing.assert_allclose(found.intervals, heard.intervals, atol=0.02)
+    np.testing.assert_allclose(found.velocities, heard.velocities, atol=2)
 
 
 def test_a_later_beginning_moves_the_notes(song, heard, formula):
     moved = transcribe(np.concatenate([np.zeros(SR, dtype=np.float32), song[1]]), sr=SR, dictionary=formula, **AS_IT_IS)
-    assert_like(moved.shifted(-1.0), heard)
+    assert moved.pitches.tolist() == heard.pitches.tolist()
+    np.testing.assert_allclose(moved.intervals, heard.intervals + 1.0, atol=0.02)
 
 
 def test_the_two_halves_make_the_whole(song, formula, tmp_path):
@@ -291,8 +291,7 @@ def test_a_range_without_templates(song, formula):
 
 
 def test_more_sensitive_finds_more(song, formula):
-    y = song[1] + 0.01 * np.random.default_rng(0).standard_normal(len(song[1]))
-    few, more = (transcribe(y, sr=SR, dictionary=formula, sensitivity=s) for s in (0.01, 0.99))
+    few, more = (transcribe(song[1], sr=SR, dictionary=formula, sensitivity=s) for s in (0.01, 0.99))
     assert len(few) < len(more)
     assert few.confidences.min(initial=1.0) >= 0.99
 

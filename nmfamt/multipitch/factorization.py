@@ -12,7 +12,7 @@ power `fading`: how a template that is not needed fades under multiplicative upd
 This is what makes early-stopped updates robust where the dictionary is of another instrument than the recording, at a
 twentieth of their cost (`benchmarks/results/trials.md`). The loss below is that of the optimum itself.
 
-What no note explains is left to a `background` of broad bands (`nmfamt.multipitch.background`).
+What no note explains is left to a `background` of broad bands (`nmfamt.background`).
 
 Two further kinds of evidence are measured on the way:
 
@@ -33,10 +33,10 @@ from numpy.typing import NDArray
 
 from nmfamt.activation import PitchActivation
 from nmfamt.array_namespace import namespace, to_host
+from nmfamt.background import background_bands
 from nmfamt.dictionary import Dictionary
 from nmfamt.equalization import N_FRAMES, equalized, estimate_gain, gain_in_db
 from nmfamt.exceptions import NmfamtError
-from nmfamt.multipitch.background import background_bands
 from nmfamt.multipitch.partials import strength_of_partials
 from nmfamt.nmf import GPU_CHUNK_FRAMES, activations, update_ratios
 from nmfamt.pitch import pitch_to_hz

@@ -25,7 +25,7 @@ def background_bands(freqs: NDArray[np.float64], width: float) -> NDArray[np.flo
     freqs : ndarray, shape (n_bins,)
         Frequencies of the bins in Hz, increasing.
     width : float
-        Octaves from one band to the next, and at half the height of each; 0 for no bands.
+        Octaves from one band to the next, rounded so that a whole number of steps fills the axis; 0 for no bands.
 
     Returns
     -------
@@ -45,6 +45,8 @@ def background_bands(freqs: NDArray[np.float64], width: float) -> NDArray[np.flo
         return np.zeros((len(freqs), 0))
     octaves = in_octaves(freqs)
     span = octaves[-1] - octaves[0]
-    places = (octaves - octaves[0]) / max(span, width) * max(1, round(span / width))
-    bands = np.maximum(0, 1 - np.abs(places[:, None] - np.arange(np.ceil(places[-1]) + 1)))
-    return np.asarray(bands[:, bands.any(axis=0)] / bands.sum(axis=0)[bands.any(axis=0)])
+    n_steps = max(1, round(span / width))
+    places = (octaves - octaves[0]) / max(span, width) * n_steps
+    bands = np.maximum(0, 1 - np.abs(places[:, None] - np.arange(n_steps + 1)))
+    bands = bands[:, bands.any(axis=0)]
+    return np.asarray(bands / bands.sum(axis=0))
