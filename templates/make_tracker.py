@@ -73,8 +73,11 @@ def software_pianos_known(data: Path, cache: Path, *, placed: bool = False) -> I
 
 
 def _front_end(dictionary: Dictionary) -> Factorization:
-    """Return the front end of `transcribe`."""
-    return Factorization(dictionary, tuning="auto", equalizer="auto")
+    """Return the front end of `transcribe`, but without a background.
+
+    A model that is learned with it is a point worse on orchestral instruments (`benchmarks/results/trials.md`).
+    """
+    return Factorization(dictionary, background=0.0, tuning="auto", equalizer="auto")
 
 
 def _played(data: Path, number: int, dictionary: Dictionary, placed: bool) -> list[tuple[Spectrogram, Notes]]:
