@@ -117,6 +117,18 @@ def test_a_doubtful_note_goes_to_the_instrument_in_whose_register_it_lies():
     assert assign_instruments(notes, separate).instruments[notes.pitches == 75].tolist() == ["flute"]
 
 
+def test_before_any_note_is_known_an_instrument_plays_in_the_middle_of_its_compass():
+    notes = Notes([[0, 1]], [60])
+    shares = [{"flute": 0.5, "cello": 0.5}]
+    for ranges, likelier in (
+        ({"cello": (36, 61), "flute": (50, 70)}, 1),
+        ({"cello": (50, 70), "flute": (59, 84)}, 0),
+    ):
+        _, probabilities = instrument_probabilities(notes, activation(shares, notes, ranges=ranges))
+        assert probabilities[0].argmax() == likelier
+        assert probabilities[0, likelier] > 0.55
+
+
 def test_voices_do_not_cross_where_timbre_misleads():
     pitches = np.array([70, 65, 60, 65, 70, 65, 60, 55, 60, 65, 70])
     notes = Notes.concatenate([melody(pitches), melody(pitches - 5)])
