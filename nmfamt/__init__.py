@@ -10,9 +10,15 @@ Every step is a public call; the names below are loaded when they are first used
 """
 
 from importlib import import_module
+from os.path import dirname, isdir, join
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+# In the sources the package `nmfamt.templates` lies beside this one; and Python prefers them to what is installed when
+# it is started in their folder, as after the first steps of the README.
+if not isdir(join(dirname(__file__), "templates")):
+    __path__.append(dirname(dirname(__file__)))
 
 _HOMES = {
     "activation": ("PitchActivation",),

@@ -70,6 +70,21 @@ def test_templates_are_a_package():
     assert TEMPLATES.joinpath("__init__.py").is_file()
 
 
+def test_python_in_the_folder_of_the_sources_finds_the_templates():
+    """As after `pip install .`, when no editable install says where they are."""
+    program = """
+import sys
+sys.meta_path = [finder for finder in sys.meta_path if "editable" not in getattr(finder, "__module__", str(finder))]
+sys.path.insert(0, sys.argv[1])
+import nmfamt
+from nmfamt.tracking.emission import default_model
+assert nmfamt.__file__.startswith(sys.argv[1])
+print(nmfamt.load_dictionary("piano").name, len(default_model().onset.names) > 10)
+"""
+    ran = subprocess.run([sys.executable, "-c", program, str(ROOT)], capture_output=True, text=True)
+    assert ran.stdout == "piano True\n", ran.stderr
+
+
 def test_bundle_stays_under_15_megabytes():
     assert sum(len(path.read_bytes()) for path in BUNDLE) < 15e6
 
