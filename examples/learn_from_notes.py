@@ -19,9 +19,11 @@ SR = 22050
 PARTIALS = np.arange(1, 8)[:, None]
 LOUDNESS = np.array([0.5, 0.04, 1.0, 0.04, 0.6, 0.02, 0.3])[:, None]
 RECORDED = range(60, 85, 3)
-# Onset and duration in quavers, MIDI pitch: a melody, and a chord to end on.
-SCORE = [(0, 2, 72), (2, 1, 74), (3, 1, 76), (4, 2, 77), (4, 2, 65), (6, 1, 76), (7, 1, 74), (8, 2, 76)]
-SCORE += [(8, 2, 67), (10, 1, 74), (11, 1, 71), (12, 4, 60), (12, 4, 64), (12, 4, 67), (12, 4, 72)]
+# Onset and duration in quavers, MIDI pitch: a melody and a chord to end on, twice, the second time with a bass.
+MELODY = [(0, 2, 72), (2, 1, 74), (3, 1, 76), (4, 2, 77), (4, 2, 65), (6, 1, 76), (7, 1, 74), (8, 2, 76)]
+MELODY += [(8, 2, 67), (10, 1, 74), (11, 1, 71), (12, 4, 60), (12, 4, 64), (12, 4, 67), (12, 4, 72)]
+BASS = [(0, 2, 60), (2, 2, 64), (6, 2, 62), (10, 2, 65)]
+SCORE = MELODY + [(16 + onset, duration, pitch) for onset, duration, pitch in sorted(MELODY + BASS)]
 QUAVER = 0.25
 
 

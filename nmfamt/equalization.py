@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from nmfamt.blas import single_thread
 from nmfamt.nmf import activations
 
-__all__ = ["N_FRAMES", "equalized", "estimate_gain", "gain_in_db", "in_octaves"]
+__all__ = ["N_FRAMES", "equalized", "estimate_gain", "gain_in_db", "in_octaves", "smoothing_over_octaves"]
 
 FloatArray = NDArray[np.floating[Any]]
 
@@ -68,7 +68,7 @@ def estimate_gain(
     gain = np.ones(len(V))
     if not V.any():
         return gain
-    smoothing = _smoothing(freqs)
+    smoothing = smoothing_over_octaves(freqs, _WIDTH)
     found = V.sum(axis=1, dtype=np.float64)
     least = _LEAST_SHARE * found.mean()
     for _ in range(_N_ROUNDS):
@@ -136,9 +136,29 @@ def in_octaves(freqs: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(np.log2(np.maximum(freqs, freqs[freqs > 0].min() / 2)))
 
 
-def _smoothing(freqs: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the matrix that smooths along the logarithmic frequency axis with a Hann window."""
+def smoothing_over_octaves(freqs: NDArray[np.float64], width: float) -> NDArray[np.float64]:
+    """Return the matrix that smooths along the logarithmic frequency axis with a Hann window.
+
+    Parameters
+    ----------
+    freqs : ndarray, shape (n_bins,)
+        Frequencies of the bins in Hz, increasing.
+    width : float
+        Of the window, in octaves.
+
+    Returns
+    -------
+    ndarray, shape (n_bins, n_bins)
+        Its rows add up to 1.
+
+    Examples
+    --------
+    >>> smoothing_over_octaves(np.array([100.0, 200.0, 400.0]), 4.0)
+    array([[0.66666667, 0.33333333, 0.        ],
+           [0.25      , 0.5       , 0.25      ],
+           [0.        , 0.33333333, 0.66666667]])
+    """
     octaves = in_octaves(freqs)
-    distance = np.abs(octaves[:, None] - octaves) / (_WIDTH / 2)
+    distance = np.abs(octaves[:, None] - octaves) / (width / 2)
     window = np.where(distance < 1, 0.5 + 0.5 * np.cos(np.pi * np.minimum(distance, 1)), 0.0)
     return np.asarray(window / window.sum(axis=1, keepdims=True))

@@ -61,7 +61,8 @@ def adapt_to_itself(front_end: Factorization, excerpt: Spectrogram, tracker: HMM
     >>> adapt_to_itself(front_end, silence, HMMTracker()) is front_end
     True
     """
-    sound_times = HMMTracker(action_delay=0.0, model=tracker.model)
+    # When each note sounds, not when it was struck.
+    sound_times = HMMTracker(action_delay=0.0, chord_spread=0.0, model=tracker.model)
     notes = sound_times.stream(_activations(front_end, excerpt))
     if len(notes) < _LEAST_NOTES:
         return front_end

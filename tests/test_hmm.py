@@ -207,7 +207,8 @@ def test_short_notes_are_dropped_and_no_others():
 def test_more_sensitive_is_a_superset():
     activation = random_activation(3000, level=2.0)
     model = plain_model(onset=0.5, steepness=5.0)
-    found = [HMMTracker(sensitivity, model=model)(activation) for sensitivity in (0.1, 0.3, 0.5, 0.7, 0.9)]
+    as_found = HMMTracker(chord_spread=0.0, model=model)  # to which chord a note belongs others say
+    found = [replace(as_found, sensitivity=sensitivity)(activation) for sensitivity in (0.1, 0.3, 0.5, 0.7, 0.9)]
     assert [len(notes) for notes in found] == sorted(len(notes) for notes in found)
     assert 0 < len(found[0]) < len(found[-1])
     for fewer, more in pairwise(found):
@@ -425,6 +426,8 @@ def test_notes_say_what_made_them():
         ({"min_duration": -1.0}, "min_duration=-1.0 and repeat_gap=0.06 are seconds and cannot be negative"),
         ({"min_duration": float("nan")}, "min_duration=nan"),
         ({"repeat_gap": -0.1}, "repeat_gap=-0.1 are seconds"),
+        ({"chord_spread": -0.01}, "chord_spread=-0.01 must lie between 0 and 0.1 seconds"),
+        ({"chord_spread": float("nan")}, "chord_spread=nan must lie between 0 and 0.1 seconds"),
         ({"action_delay": float("inf")}, "action_delay=inf must be a time in seconds"),
     ],
 )

@@ -86,7 +86,7 @@ CHENG2016 = Method(
 def _factorization(dictionary: "Dictionary", **options: Any) -> "Factorization":
     from nmfamt.multipitch import Factorization
 
-    return Factorization(dictionary, background=0.0, equalizer="auto", **options)
+    return Factorization(dictionary, background=0.0, whitening=0.0, equalizer="auto", **options)
 
 
 def _stages(*, sensitivity: float | None = None, **options: Any) -> "NoteStages":

@@ -80,7 +80,7 @@ def _plain_factorization(dictionary: "Dictionary", *, tuning: float | str = "aut
     from nmfamt.dictionary_mixing import average_columns
     from nmfamt.multipitch import Factorization
 
-    return Factorization(average_columns(dictionary), fading=0, background=0.0, tuning=tuning)
+    return Factorization(average_columns(dictionary), fading=0, background=0.0, whitening=0.0, tuning=tuning)
 
 
 def _hmm(**options: Any) -> "HMMTracker":

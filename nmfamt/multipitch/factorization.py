@@ -12,7 +12,8 @@ power `fading`: how a template that is not needed fades under multiplicative upd
 This is what makes early-stopped updates robust where the dictionary is of another instrument than the recording, at a
 twentieth of their cost (`benchmarks/results/trials.md`). The loss below is that of the optimum itself.
 
-What no note explains is left to a `background` of broad bands (`nmfamt.background`).
+What no note explains is left to a `background` of broad bands (`nmfamt.background`). In the divergence the bins are
+weighted, so that soft high partials count (`nmfamt.whitening`); activations have the unit of the spectrum all the same.
 
 Two further kinds of evidence are measured on the way:
 
@@ -43,6 +44,7 @@ from nmfamt.pitch import pitch_to_hz
 from nmfamt.spectrogram import Settings, Spectrogram
 from nmfamt.survey import Survey
 from nmfamt.tuning import check_tuning, estimate_tuning, shift_templates
+from nmfamt.whitening import whitening_weights
 
 __all__ = ["Factorization"]
 
@@ -76,6 +78,8 @@ class Factorization:
         How fast the share of a template that is not used fades with its distance from being used; 0 gives no share.
     background : float
         Octaves from one band of the background to the next; 0 for none.
+    whitening : float, in [0, 1]
+        Power of the weights of the bins in the divergence; 0 for none.
     tuning : float or "auto"
         Cents by which the recording lies above the dictionary, from -200 to 200: the templates are moved to meet it,
         pitches keep their names. ``"auto"`` estimates it from the recording (`nmfamt.tuning`): a `Transcriber` does so
@@ -107,6 +111,7 @@ class Factorization:
     group_l1: float = 0.0
     fading: int = 8
     background: float = 1.0
+    whitening: float = 0.6
     tuning: float | str = 0.0
     equalizer: FloatArray | str | None = None
     n_jobs: int = 1
@@ -120,6 +125,8 @@ class Factorization:
             raise NmfamtError(
                 f"background={self.background} must be 0 or at least {_NARROWEST} octaves; narrower bands are notes."
             )
+        if not 0 <= self.whitening <= 1:
+            raise NmfamtError(f"whitening={self.whitening} must lie in [0, 1]: 0 leaves all bins alike, 1 whitens.")
         # Options are refused now, not when there is audio.
         silence = np.zeros((len(self.dictionary.W), 0))
         self._fit(silence, self.dictionary.W, _Rows.of(self.dictionary).labels)
@@ -299,14 +306,17 @@ class Factorization:
         xp = namespace(S)
         # A recording at a low rate says nothing about the bins above its band: they are left out, not silent.
         held = like.freqs <= like.bandwidth
-        frames = xp.ascontiguousarray((S if held.all() else S[held]).T)
-        bands = background_bands(like.freqs, self.background)
-        W = xp.asarray(np.concatenate([self.templates[:, rows.order], bands], axis=1), dtype=S.dtype)
-        W = W if held.all() else W[held]
-        labels = np.append(rows.labels, len(rows.pitches) + np.arange(bands.shape[1]))
+        S_held = S if held.all() else S[held]
+        weights = xp.asarray(self._weights[held], dtype=S.dtype)
+        W = xp.asarray(self._columns[held], dtype=S.dtype) * weights[:, None]
+        frames = xp.ascontiguousarray(S_held.T) * weights
+        n_bands = W.shape[1] - len(rows.order)
+        labels = np.append(rows.labels, len(rows.pitches) + np.arange(n_bands))
         H = self._fit(frames.T, W, labels).T
         attack = xp.asarray((self.dictionary.stages == "attack")[rows.order], dtype=H.dtype)
-        dense = self._dense(frames, W, H, rows)
+        dense = H[:, : len(rows.order)]
+        if self.fading:
+            dense = dense + S_held.sum(axis=0)[:, None] * self._shares(frames, W, H, rows)
         add, deletion = (add_rows, deletion_loss) if xp is np else (add_rows_of_arrays, deletion_loss_of_arrays)
         return {
             "values": to_host(add(dense, rows.starts)),
@@ -324,6 +334,17 @@ class Factorization:
         if self.equalizer is not None:
             W = equalized(W, np.asarray(self.equalizer))
         return W.astype(self.dictionary.W.dtype, copy=False)
+
+    @cached_property
+    def _columns(self) -> FloatArray:
+        """The templates in the order of the rows, and the background."""
+        bands = background_bands(self.settings.freqs, self.background)
+        return np.concatenate([self.templates[:, _Rows.of(self.dictionary).order], bands], axis=1)
+
+    @cached_property
+    def _weights(self) -> FloatArray:
+        """How much each bin counts in the divergence."""
+        return whitening_weights(self.templates, self.settings.freqs, self.whitening)
 
     @property
     def _cents(self) -> float:
@@ -346,17 +367,13 @@ class Factorization:
             n_jobs=self.n_jobs,
         ).H
 
-    def _dense(self, frames: Any, W: Any, H: Any, rows: "_Rows") -> Any:
-        """Return the activations of notes with something of those that are nearly used; frames come first."""
-        n_templates = len(rows.order)
-        if not self.fading:
-            return H[:, :n_templates]
+    def _shares(self, frames: Any, W: Any, H: Any, rows: "_Rows") -> Any:
+        """Return which share of a frame each template of a note has by being nearly used; frames come first."""
         xp = namespace(frames)
-        share = xp.minimum(update_ratios(frames.T, W, H.T, beta=self.beta).T[:, :n_templates], 1)
+        share = xp.minimum(update_ratios(frames.T, W, H.T, beta=self.beta).T[:, : len(rows.order)], 1)
         for _ in range(self.fading.bit_length() - 1):
             share *= share
-        share *= xp.asarray(_SHARE / rows.n_alike, dtype=share.dtype) * frames.sum(axis=1, keepdims=True)
-        return H[:, :n_templates] + share
+        return share * xp.asarray(_SHARE / rows.n_alike, dtype=share.dtype)
 
     @property
     def info(self) -> dict[str, Any]:
@@ -376,6 +393,7 @@ class Factorization:
             "group_l1": self.group_l1,
             "fading": self.fading,
             "background": self.background,
+            "whitening": self.whitening,
             "tuning": "auto" if self.tuning == "auto" else self._cents,
             "equalizer": self._equalizer_info,
             "dictionary_choice": self.dictionary.info.get("choice"),

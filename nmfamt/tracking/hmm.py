@@ -6,7 +6,8 @@ frame and stands at every candidate whose probability of being an onset is high 
 is found by hmmlearn's Viterbi decoder. Both are decided in two looks: in the second, what the first thought of all
 other notes is known (`nmfamt.tracking.context`, `nmfamt.tracking.voices`). Several instruments are tracked as one, and
 each note is then given to the one that plays it (`nmfamt.tracking.instruments`). In the end those notes are dropped
-that are probably ghosts in a melody (`nmfamt.tracking.ghosts`).
+that are probably ghosts in a melody (`nmfamt.tracking.ghosts`), and notes that were struck together are made to begin
+together (`nmfamt.tracking.chords`).
 
 Departures:
 
@@ -27,6 +28,7 @@ from numpy.typing import NDArray
 from nmfamt.activation import PitchActivation
 from nmfamt.exceptions import NmfamtError
 from nmfamt.notes import Notes
+from nmfamt.tracking.chords import align_chords
 from nmfamt.tracking.context import CONTEXT_FRAMES
 from nmfamt.tracking.emission import EmissionModel, default_model
 from nmfamt.tracking.events import Candidates, find_candidates
@@ -49,6 +51,7 @@ NEIGHBOUR_FRAMES = 500
 _HOPS = (0.008, 0.0125)  # seconds; what was learned at 10 ms holds about as long
 _LATENESS = (-0.03, 0.08)  # seconds; a correction beyond would be an extrapolation
 _LEAST_FRAMES = 3  # of a note
+_WIDEST = 0.1  # seconds, of the spread of a chord
 _SHORTEST = 0.03  # seconds; frames resolve no less
 
 FloatArray = NDArray[np.floating[Any]]
@@ -65,7 +68,7 @@ class HMMTracker(StreamTracker):
     min_duration : float
         Shorter notes are dropped, in seconds.
     repeat_gap : float
-        Two onsets of one pitch are at least this far apart, in seconds.
+        Two onsets of one pitch are found at least this far apart, in seconds.
     action_delay : float
         Seconds by which the sound of an instrument follows the action that a MIDI label records: hammer, valve or bow,
         and a few metres of air. Subtracted from every onset and offset. 0 gives times in the sound. Where the
@@ -74,6 +77,9 @@ class HMMTracker(StreamTracker):
     ghosts_dropped : bool
         Whether notes are doubted that overlap a surer one of the same instrument, where it hardly ever plays two at
         once (`nmfamt.tracking.ghosts`).
+    chord_spread : float
+        By how much the onsets of notes that were struck together are found to differ, in seconds; they are brought
+        together (`nmfamt.tracking.chords`). 0 leaves every onset where it was found.
     model : EmissionModel, optional
         What was learned; by default the model that ships.
 
@@ -92,6 +98,7 @@ class HMMTracker(StreamTracker):
     repeat_gap: float = 0.06
     action_delay: float = 0.015
     ghosts_dropped: bool = True
+    chord_spread: float = 0.025
     model: EmissionModel | None = None
 
     def __post_init__(self) -> None:
@@ -103,11 +110,17 @@ class HMMTracker(StreamTracker):
             )
         if not abs(self.action_delay) < np.inf:
             raise NmfamtError(f"action_delay={self.action_delay} must be a time in seconds, such as 0.015.")
+        if not 0 <= self.chord_spread <= _WIDEST:
+            raise NmfamtError(
+                f"chord_spread={self.chord_spread} must lie between 0 and {_WIDEST} seconds, such as 0.025; notes "
+                "further apart were not struck together."
+            )
 
     def stream(self, activations: Iterable[PitchActivation]) -> Notes:
         """Trace the notes of a recording whose activation comes in blocks; no more than the notes is kept.
 
-        In the end, when all notes are known, those are dropped that are probably ghosts.
+        In the end, when all notes are known, those are dropped that are probably ghosts, chords are aligned, and what
+        is too short is dropped.
 
         Raises
         ------
@@ -115,10 +128,14 @@ class HMMTracker(StreamTracker):
             If the evidence that the model reads is missing, or frames are not 8 to 12.5 ms apart.
         """
         notes = super().stream(activations)
-        return drop_ghosts(notes, least=1 - self.sensitivity) if self.ghosts_dropped else notes
+        if self.ghosts_dropped:
+            notes = drop_ghosts(notes, least=1 - self.sensitivity)
+        if self.chord_spread:
+            notes = align_chords(notes, spread=self.chord_spread)
+        return notes.select(np.diff(notes.intervals, axis=1)[:, 0] >= self.min_duration - 1e-9)
 
     def blocks(self, activations: Iterable[PitchActivation]) -> Iterator[Notes]:
-        """Yield the notes of a stream of activations every `CHUNK_FRAMES` frames, probable ghosts among them.
+        """Yield the notes of a stream of activations every `CHUNK_FRAMES` frames, ghosts and short ones among them.
 
         A decision looks at `CONTEXT_FRAMES` before the onset and `LONGEST_FRAMES` after it, and does not depend on how
         the stream was cut. Of other notes it knows those that begin with its own `CHUNK_FRAMES`, counted from the
@@ -156,6 +173,7 @@ class HMMTracker(StreamTracker):
             "repeat_gap": self.repeat_gap,
             "action_delay": self.action_delay,
             "ghosts_dropped": self.ghosts_dropped,
+            "chord_spread": self.chord_spread,
             "model": (self.model or default_model()).info.get("name", "unnamed"),
         }
 
@@ -193,14 +211,13 @@ class HMMTracker(StreamTracker):
         offsets = np.minimum(window.times[0] + ends * window.hop - offset_delay, next_onsets)
         intervals = np.stack([onsets[kept], np.maximum(offsets, onsets[kept] + _SHORTEST)], axis=1)
         rows = candidates.rows[kept]
-        notes = Notes(
+        return Notes(
             intervals,
             window.pitches[rows],
             velocities=np.clip(np.round(model.velocity(X[kept])[:, 0]), 1, 127),
             confidences=confidences[kept],
             instruments=window.instruments[rows],
         )
-        return notes.select(np.diff(notes.intervals, axis=1)[:, 0] >= self.min_duration - 1e-9)
 
     def _kept(
         self, candidates: Candidates, confidences: NDArray[np.float64], onsets: NDArray[np.float64]
