@@ -73,6 +73,7 @@ def systems(dictionary: Dictionary) -> dict[str, System]:
         "without tuning": system(replace(front_end, tuning=0.0), tracker),
         "without shares of unused templates": system(replace(front_end, fading=0), tracker),
         "without a background": system(replace(front_end, background=0.0), tracker),
+        "without whitening": system(replace(front_end, whitening=0.0), tracker),
         "without the second look at onsets": system(
             front_end, replace(tracker, model=replace(model, onset_in_context=context.onset_in_context))
         ),
@@ -87,6 +88,7 @@ def systems(dictionary: Dictionary) -> dict[str, System]:
         "without the correction in time": system(
             front_end, replace(tracker, model=replace(model, timing=constant(model.timing)))
         ),
+        "without aligned chords": system(front_end, replace(tracker, chord_spread=0.0)),
         "without the delay of the action": system(front_end, replace(tracker, action_delay=0.0)),
     }
 

@@ -12,10 +12,6 @@ recording and dictionary:
 * the same once more, through twelve notes of one velocity whose timbre has been changed (`nmfamt.templates.misfit`),
   for the models of onsets alone.
 
-Everything is heard twice: onsets are learned without the background and the whitening of `transcribe`, where they are
-harder to tell from noise (models that are learned with them are a point worse on orchestral instruments); ends, and
-what sounds, with them (`benchmarks/results/trials.md`).
-
 Pieces that also stand in the two real rooms of MAPS are left out, so that these can be evaluated on. Usage::
 
     python templates/make_tracker.py --cache CACHE
@@ -26,7 +22,6 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -54,38 +49,35 @@ REVERBERATION = (0.3, 0.5, 0.7, 0.9, 1.1, 0.6, 0.4)  # seconds, of the rooms tha
 REAL_ROOMS = ("ENSTDkAm", "ENSTDkCl")
 
 Recording = tuple[PitchActivation, Notes]
-Hearing = Callable[[Dictionary], Factorization]
-Group = Callable[[Path, Path, Hearing], Iterator[Recording]]
+Group = Callable[[Path, Path], Iterator[Recording]]
 
 
-def as_transcribed(dictionary: Dictionary) -> Factorization:
-    """Return the front end of `transcribe`."""
-    return Factorization(dictionary, tuning="auto", equalizer="auto")
-
-
-def plainly(dictionary: Dictionary) -> Factorization:
-    """Return the same with nothing but notes to explain the sound, all bins alike."""
-    return replace(as_transcribed(dictionary), background=0.0, whitening=0.0)
-
-
-def software_pianos(data: Path, cache: Path, hear: Hearing, *, placed: bool = False) -> Iterator[Recording]:
+def software_pianos(data: Path, cache: Path, *, placed: bool = False) -> Iterator[Recording]:
     """Yield the software pianos, heard through the shipped piano; `placed` in rooms."""
-    front_end = hear(load_dictionary("piano"))
+    front_end = _front_end(load_dictionary("piano"))
     for number in range(len(SOFTWARE_PIANOS)):
         for spectrogram, notes in _played(data, number, front_end.dictionary, placed):
             yield front_end(spectrogram), notes
 
 
-def software_pianos_known(data: Path, cache: Path, hear: Hearing, *, placed: bool = False) -> Iterator[Recording]:
+def software_pianos_known(data: Path, cache: Path, *, placed: bool = False) -> Iterator[Recording]:
     """Yield the software pianos, each half of the pieces heard through what the labels of the other half taught."""
     piano = load_dictionary("piano")
     for number, name in enumerate(SOFTWARE_PIANOS):
         played = _played(data, number, piano, placed)
         for half in (0, 1):
             learned = learn_dictionary_from_music(played[1 - half :: 2], start=piano, name=name)
-            front_end = hear(learned)
+            front_end = _front_end(learned)
             for spectrogram, notes in played[half::2]:
                 yield front_end(spectrogram), notes
+
+
+def _front_end(dictionary: Dictionary) -> Factorization:
+    """Return the front end of `transcribe`, but without a background and without whitening.
+
+    A model that is learned with them is a point worse on orchestral instruments (`benchmarks/results/trials.md`).
+    """
+    return Factorization(dictionary, background=0.0, whitening=0.0, tuning="auto", equalizer="auto")
 
 
 def _played(data: Path, number: int, dictionary: Dictionary, placed: bool) -> list[tuple[Spectrogram, Notes]]:
@@ -102,22 +94,22 @@ def _played(data: Path, number: int, dictionary: Dictionary, placed: bool) -> li
     return found
 
 
-def rendered_pianos(data: Path, cache: Path, hear: Hearing) -> Iterator[Recording]:
+def rendered_pianos(data: Path, cache: Path) -> Iterator[Recording]:
     """Yield rendered piano performances, heard through the notes of their soundfont."""
     for entry in _index(cache):
         if str(entry["instrument"]).startswith("piano"):
-            yield _rendered(cache, entry, hear, own=True)
+            yield _rendered(cache, entry, own=True)
 
 
-def rendered_instruments(data: Path, cache: Path, hear: Hearing) -> Iterator[Recording]:
+def rendered_instruments(data: Path, cache: Path) -> Iterator[Recording]:
     """Yield the other rendered instruments, through the notes of their soundfont and the shipped dictionary."""
     for entry in _index(cache):
         if not str(entry["instrument"]).startswith("piano"):
-            yield _rendered(cache, entry, hear, own=True)
-            yield _rendered(cache, entry, hear, own=False)
+            yield _rendered(cache, entry, own=True)
+            yield _rendered(cache, entry, own=False)
 
 
-def misfit_instruments(data: Path, cache: Path, hear: Hearing) -> Iterator[Recording]:
+def misfit_instruments(data: Path, cache: Path) -> Iterator[Recording]:
     """Yield the other rendered instruments, through twelve notes of one velocity whose timbre has been changed."""
     rng = np.random.default_rng(0)
     for entry in _index(cache):
@@ -129,10 +121,10 @@ def misfit_instruments(data: Path, cache: Path, hear: Hearing) -> Iterator[Recor
             chosen = [sounding[i] for i in np.linspace(0, len(sounding) - 1, 12).round().astype(int)]
             dictionary = misfit(learn_dictionary(chosen, name=folder.name), rng=rng)
             spectrogram, notes = _piece(cache / "performances" / f"{entry['file']}.flac", dictionary)
-            yield hear(dictionary)(spectrogram), notes
+            yield _front_end(dictionary)(spectrogram), notes
 
 
-GROUPS: Mapping[str, Group] = {
+GROUPS = {
     "software pianos, shipped piano": software_pianos,
     "software pianos, dictionary from the labels of other pieces": software_pianos_known,
     "software pianos in rooms, shipped piano": partial(software_pianos, placed=True),
@@ -141,23 +133,17 @@ GROUPS: Mapping[str, Group] = {
     "rendered instruments, dictionary of the soundfont, and shipped": rendered_instruments,
 }
 
-OF_ONSETS = ("onset", "onset_in_context", "timing", "velocity")
-"""The models of an `EmissionModel` that judge onsets."""
-
-ONSETS_ONLY: Mapping[str, Group] = {
-    "rendered instruments, twelve notes of one velocity in another timbre": misfit_instruments
-}
+ONSETS_ONLY = {"rendered instruments, twelve notes of one velocity in another timbre": misfit_instruments}
 """What teaches the models of onsets and no others: with it ends of piano notes are found a point or two worse."""
 
 
 def recordings(
-    data: Path, cache: Path, counts: dict[str, int], hear: Hearing, groups: Mapping[str, Group] = GROUPS
+    data: Path, cache: Path, counts: dict[str, int], groups: Mapping[str, Group] = GROUPS
 ) -> Iterator[Recording]:
     """Yield all of some groups, counting the recordings of each in `counts`."""
     for group, read in groups.items():
-        counts[group] = 0
-        for recording in read(data, cache, hear):
-            counts[group] += 1
+        for recording in read(data, cache):
+            counts[group] = counts.get(group, 0) + 1
             yield recording
         print(f"{counts[group]:4d}  {group}", file=sys.stderr, flush=True)
 
@@ -208,7 +194,7 @@ def _index(cache: Path) -> list[dict[str, object]]:
 _learned: dict[Path, Dictionary] = {}
 
 
-def _rendered(cache: Path, entry: dict[str, object], hear: Hearing, *, own: bool) -> Recording:
+def _rendered(cache: Path, entry: dict[str, object], *, own: bool) -> Recording:
     """Return a rendered performance through the notes of its soundfont, or the shipped dictionary."""
     instrument, soundfont = str(entry["instrument"]), str(entry["soundfont"])
     folder = cache / "notes" / soundfont / instrument
@@ -220,7 +206,7 @@ def _rendered(cache: Path, entry: dict[str, object], hear: Hearing, *, own: bool
             _learned[folder] = learn_dictionary(sounding, name=instrument)
         dictionary = _learned[folder]
     spectrogram, notes = _piece(cache / "performances" / f"{entry['file']}.flac", dictionary)
-    return hear(dictionary)(spectrogram), notes
+    return _front_end(dictionary)(spectrogram), notes
 
 
 LICENCES = (
@@ -296,16 +282,10 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     options.out.mkdir(parents=True, exist_ok=True)  # now: what is learned in a quarter of an hour is not to be lost
     counts: dict[str, int] = {}
-
-    def heard(hear: Hearing, groups: Mapping[str, Group] = GROUPS) -> Iterator[Recording]:
-        return recordings(options.data, options.cache, counts, hear, groups)
-
-    # Of each model the other half is thrown away; few notes are enough for that.
-    onsets = learn_emission_model(heard(plainly), onsets_only=heard(plainly, ONSETS_ONLY), max_notes=4)
-    ends = learn_emission_model(heard(as_transcribed), max_frames=4000, max_notes=100)
-    model = replace(
-        ends,
-        **{name: getattr(onsets, name) for name in OF_ONSETS},
+    # `counts` is full by the time the model is made: it is filled while the recordings are read.
+    model = learn_emission_model(
+        recordings(options.data, options.cache, counts),
+        onsets_only=recordings(options.data, options.cache, counts, ONSETS_ONLY),
         info={"name": "tracker", "recordings": counts},
     )
     model.save(options.out / "tracker.json", overwrite=True)

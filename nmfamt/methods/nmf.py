@@ -121,7 +121,8 @@ NMF = Method(
     equations=(
         "The spectrum V, on a logarithmic frequency axis and compressed, is explained frame by frame as W H: the "
         "templates W of a dictionary times activations H that are not negative, which minimise the Kullback-Leibler "
-        "divergence of V from W H. Broad bands beside them take the noise that is no note.",
+        "divergence of V from W H, its bins weighted so that soft ones count. Broad bands beside the templates take the "
+        "noise that is no note.",
         "Before that the templates are moved to the tuning of the recording, multiplied by one smooth gain over "
         "frequency, and adapted to the notes that a first look at 45 seconds finds.",
         "The activations of all templates of a pitch are added; those of its attack templates are the evidence that it "
@@ -129,6 +130,7 @@ NMF = Method(
         "Where a pitch rises is a candidate. A logistic model of that evidence says how likely it is an onset; a "
         "second look does so again, knowing all others. It is kept where its probability is at least 1 - sensitivity.",
         "A four-state hidden Markov model (silence, attack, sustain, release) finds where each note is released.",
+        "How late each pitch is found, the notes say that begin with it; that is taken off, and chords begin together.",
     ),
     limits=(
         "It knows the notes of its dictionary and no others: give one of the instrument, twelve notes of it, or let "
