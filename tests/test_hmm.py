@@ -204,6 +204,17 @@ def test_short_notes_are_dropped_and_no_others():
     assert list(found) == [(61.0, [1.0, 1.9]), (60.0, [4.0, 5.0])]
 
 
+def test_chords_begin_together_where_they_may():
+    late = [(row, first + 2 * row, first + 60, 0.5) for first in range(100, 2900, 100) for row in (0, 1)]
+    activation = steps(3000, *late, n_rows=2)
+    found = {spread: replace(SOUND, chord_spread=spread)(activation) for spread in (0.0, 0.025)}
+    gaps = {spread: np.diff(notes.intervals[:, 0])[::2] for spread, notes in found.items()}
+    assert len(found[0.0]) == len(found[0.025]) == len(late)
+    np.testing.assert_allclose(gaps[0.0], 0.02, atol=1e-6)
+    assert np.abs(gaps[0.025]).max() < 0.005
+    np.testing.assert_allclose(found[0.025].intervals[:, 1], found[0.0].intervals[:, 1])
+
+
 def test_more_sensitive_is_a_superset():
     activation = random_activation(3000, level=2.0)
     model = plain_model(onset=0.5, steepness=5.0)

@@ -121,8 +121,8 @@ NMF = Method(
     equations=(
         "The spectrum V, on a logarithmic frequency axis and compressed, is explained frame by frame as W H: the "
         "templates W of a dictionary times activations H that are not negative, which minimise the Kullback-Leibler "
-        "divergence of V from W H, its bins weighted so that soft ones count. Broad bands beside the templates take the "
-        "noise that is no note.",
+        "divergence of V from W H, its bins weighted so that soft ones count. Broad bands beside the templates take "
+        "the noise that is no note.",
         "Before that the templates are moved to the tuning of the recording, multiplied by one smooth gain over "
         "frequency, and adapted to the notes that a first look at 45 seconds finds.",
         "The activations of all templates of a pitch are added; those of its attack templates are the evidence that it "
