@@ -15,7 +15,8 @@ late a recording says by itself, because music is full of chords. In two steps:
    Information Theory 21(1), 1975).
 
 How much two notes count as struck together is a normal density of the time between them. An arpeggio stays one; a
-melody that leads its chord by a few hundredths of a second comes nearer to it.
+melody that leads its chord by a few hundredths of a second comes nearer to it. Where keys are all alike, as in a sampled
+piano, that is a loss: on human performances rendered so the mean error grows from 5.7 to 7.7 ms, and F1 at 50 ms stays.
 """
 
 from dataclasses import replace
@@ -135,8 +136,7 @@ def _lateness(onsets: FloatArray, key: IntArray, spread: float) -> FloatArray:
     """Return the lateness of each key: the least-squares solution of all pairs, with a prior."""
     n_keys = int(key.max()) + 1
     one, other, weight = _pairs(onsets, key, spread)
-    links = np.zeros((n_keys, n_keys))
-    np.add.at(links, (key[one], key[other]), weight)
+    links = np.bincount(n_keys * key[one] + key[other], weight, minlength=n_keys**2).reshape(n_keys, n_keys)
     differences = np.bincount(key[one], weight * (onsets[one] - onsets[other]), minlength=n_keys)
     system = np.diag(links.sum(axis=1) + _PRIOR) - links
     return np.asarray(np.linalg.solve(system, differences))
