@@ -15,8 +15,9 @@ late a recording says by itself, because music is full of chords. In two steps:
    Information Theory 21(1), 1975).
 
 How much two notes count as struck together is a normal density of the time between them. An arpeggio stays one; a
-melody that leads its chord by a few hundredths of a second comes nearer to it. Where keys are all alike, as in a sampled
-piano, that is a loss: on human performances rendered so the mean error grows from 5.7 to 7.7 ms, and F1 at 50 ms stays.
+melody that leads its chord by a few hundredths of a second comes nearer to it. Where keys are all alike, as in a
+sampled piano, that is a loss: on human performances rendered so the mean error grows from 5.7 to 7.7 ms, and F1 at
+50 ms stays.
 """
 
 from dataclasses import replace
