@@ -12,6 +12,7 @@ import nmfamt
 from nmfamt import audio
 from nmfamt.activation import PitchActivation
 from nmfamt.pitch import pitch_to_name
+from nmfamt.tracking.chords import lateness_of_pitches
 from nmfamt.tracking.emission import default_model
 from nmfamt.tracking.events import find_candidates
 from nmfamt.tracking.levels import Levels
@@ -48,6 +49,12 @@ def main() -> None:
         rates = f"{scores.onset_f1:.3f} {scores.frame_f1:.3f}"
         print(f"   {name:10} {rates}   {len(notes)} notes for {len(reference)}")
 
+    as_found = nmfamt.HMMTracker(chord_spread=0)(activation)
+    late = lateness_of_pitches(as_found, spread=nmfamt.HMMTracker.chord_spread)
+    (_, pitch), seconds = max(late.items(), key=lambda key: key[1])
+    print("6. How late is each key found beside what is struck together with it? That is taken off, and chords begin")
+    print(f"   together; the latest is {pitch_to_name(pitch)}, {1000 * seconds:.1f} ms.")
+
     explain(activation, notes, int(np.argsort(notes.confidences)[len(notes) // 2]))
 
 
@@ -60,7 +67,7 @@ def explain(activation: PitchActivation, notes: nmfamt.Notes, index: int) -> Non
     times = activation.times[candidates.frames] + candidates.offsets * activation.hop - activation.latency
     near = np.flatnonzero(np.abs(times - onset) < 0.1)
 
-    print(f"6. Why {pitch_to_name(pitch)} at {onset:.2f} s? The novelty of these pitches peaks within 0.1 s:")
+    print(f"7. Why {pitch_to_name(pitch)} at {onset:.2f} s? The novelty of these pitches peaks within 0.1 s:")
     print("   pitch    time   novelty  at first sight  knowing the others")
     for i in near[np.argsort(-log_odds[near])][:8]:
         name = pitch_to_name(activation.pitches[candidates.rows[i]])

@@ -12,7 +12,7 @@ smooth instead, and the same for all recordings.
 import numpy as np
 from numpy.typing import NDArray
 
-from nmfamt.equalization import in_octaves
+from nmfamt.octaves import in_octaves
 
 __all__ = ["background_bands"]
 

@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 
 from nmfamt.blas import single_thread
 from nmfamt.nmf import activations
+from nmfamt.octaves import smoothing_over_octaves
 
-__all__ = ["N_FRAMES", "equalized", "estimate_gain", "gain_in_db", "in_octaves", "smoothing_over_octaves"]
+__all__ = ["N_FRAMES", "equalized", "estimate_gain", "gain_in_db"]
 
 FloatArray = NDArray[np.floating[Any]]
 
@@ -123,42 +124,3 @@ def gain_in_db(gain: NDArray[np.float64], freqs: NDArray[np.float64], power: flo
     octaves = [octave for octave in _OCTAVES if freqs[0] <= octave <= freqs[-1]]
     shown = np.interp(octaves, freqs, levels)
     return {f"{octave:g}": round(float(level), 1) for octave, level in zip(octaves, shown - shown.mean(), strict=True)}
-
-
-def in_octaves(freqs: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return frequencies in octaves above 1 Hz; a bin at 0 Hz lies an octave below the first of the others.
-
-    Examples
-    --------
-    >>> in_octaves(np.array([0.0, 64.0, 128.0]))
-    array([5., 6., 7.])
-    """
-    return np.asarray(np.log2(np.maximum(freqs, freqs[freqs > 0].min() / 2)))
-
-
-def smoothing_over_octaves(freqs: NDArray[np.float64], width: float) -> NDArray[np.float64]:
-    """Return the matrix that smooths along the logarithmic frequency axis with a Hann window.
-
-    Parameters
-    ----------
-    freqs : ndarray, shape (n_bins,)
-        Frequencies of the bins in Hz, increasing.
-    width : float
-        Of the window, in octaves.
-
-    Returns
-    -------
-    ndarray, shape (n_bins, n_bins)
-        Its rows add up to 1.
-
-    Examples
-    --------
-    >>> smoothing_over_octaves(np.array([100.0, 200.0, 400.0]), 4.0)
-    array([[0.66666667, 0.33333333, 0.        ],
-           [0.25      , 0.5       , 0.25      ],
-           [0.        , 0.33333333, 0.66666667]])
-    """
-    octaves = in_octaves(freqs)
-    distance = np.abs(octaves[:, None] - octaves) / (width / 2)
-    window = np.where(distance < 1, 0.5 + 0.5 * np.cos(np.pi * np.minimum(distance, 1)), 0.0)
-    return np.asarray(window / window.sum(axis=1, keepdims=True))

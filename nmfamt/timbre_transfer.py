@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from nmfamt.blas import single_thread
 from nmfamt.dictionary import Dictionary
 from nmfamt.dictionary_mixing import combine_dictionaries
-from nmfamt.equalization import in_octaves
 from nmfamt.exceptions import NmfamtError
 from nmfamt.learning import fill_pitches
+from nmfamt.octaves import in_octaves
 from nmfamt.pitch import pitch_to_name
 
 __all__ = ["can_be_adapted", "count_components", "transfer_timbre", "transfer_timbres"]

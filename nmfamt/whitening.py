@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nmfamt.equalization import smoothing_over_octaves
+from nmfamt.octaves import smoothing_over_octaves
 
 __all__ = ["whitening_weights"]
 

@@ -159,7 +159,7 @@ def test_what_is_no_tuning(formula, tuning):
 
 
 @pytest.mark.parametrize("method", ["nmf", "threshold-nmf"])
-@pytest.mark.parametrize("cents", [-40, 45])
+@pytest.mark.parametrize("cents", [-40, 30, 45])
 def test_a_recording_out_of_tune_is_transcribed_as_if_it_were_not(formula, song, cents, method):
     y = retuned(song[1], cents)
     options = {"sr": SR, "dictionary": formula, "method": method}
@@ -170,7 +170,10 @@ def test_a_recording_out_of_tune_is_transcribed_as_if_it_were_not(formula, song,
     assert left.info["tuning"] == 0
     good, bad = (evaluate(truth, notes) for notes in (found, left))
     assert good.onset_f1 > 0.95
-    assert good.frame_f1 > max(0.97, bad.frame_f1)
+    assert good.frame_f1 > 0.97
+    assert abs(good.onset_bias) < abs(bad.onset_bias)
+    # Where 30 cents are missed, ten clean notes are found as well; what lies further off is not.
+    assert abs(cents) < 40 or good.frame_f1 > bad.frame_f1
     assert_same_notes(transcribe(y, tuning=found.info["tuning"], **options), found)
 
 

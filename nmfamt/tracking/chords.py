@@ -27,6 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nmfamt.notes import Notes
+from nmfamt.tracking.overlaps import pairs_with_following
 
 __all__ = ["align_chords", "lateness_of_pitches"]
 
@@ -63,23 +64,11 @@ def align_chords(notes: Notes, *, spread: float) -> Notes:
     """
     if len(notes) < 2:
         return notes
-    key = _keys(notes)
-    onsets, offsets = notes.intervals.T
+    key, onsets = _keys(notes), notes.intervals[:, 0]
     corrected = onsets - _lateness(onsets, key, spread)[key]
     one, other, weight = _pairs(corrected, key, spread)
     pull = np.bincount(one, weight * (corrected[other] - corrected[one]), minlength=len(notes))
-    moved = corrected + pull / (1 + np.bincount(one, weight, minlength=len(notes)))
-    # Notes of one pitch stay in their order, and every note at least half as long as it was.
-    order = np.lexsort((onsets, key))
-    gaps = np.where(key[order][1:] == key[order][:-1], np.diff(onsets[order]), np.inf)
-    before, after = np.empty(len(notes)), np.empty(len(notes))
-    before[order], after[order] = np.append(np.inf, gaps), np.append(gaps, np.inf)
-    moved = np.clip(moved, onsets - _SHARE * before, np.minimum(onsets + _SHARE * after, (onsets + offsets) / 2))
-    moved = np.maximum(moved, onsets.min())
-    following = np.full(len(notes), np.inf)
-    following[order[:-1]] = np.where(np.isfinite(gaps), moved[order[1:]], np.inf)
-    offsets = np.where(offsets <= onsets + after, np.minimum(offsets, following), offsets)
-    return replace(notes, intervals=np.stack([moved, offsets], axis=1))
+    return _moved(notes, key, corrected + pull / (1 + np.bincount(one, weight, minlength=len(notes))))
 
 
 def lateness_of_pitches(notes: Notes, *, spread: float) -> dict[tuple[str, float], float]:
@@ -113,6 +102,21 @@ def lateness_of_pitches(notes: Notes, *, spread: float) -> dict[tuple[str, float
     return dict(zip(names, late.tolist(), strict=True))
 
 
+def _moved(notes: Notes, key: IntArray, wanted: FloatArray) -> Notes:
+    """Return the notes with the onsets that are wanted, as far as keys keep their order and notes half their length."""
+    onsets, offsets = notes.intervals.T
+    order = np.lexsort((onsets, key))
+    gaps = np.where(np.diff(key[order]) == 0, np.diff(onsets[order]), np.inf)
+    before, after = np.empty(len(notes)), np.empty(len(notes))
+    before[order], after[order] = np.append(np.inf, gaps), np.append(gaps, np.inf)
+    latest = np.minimum(onsets + _SHARE * after, (onsets + offsets) / 2)
+    moved = np.maximum(np.clip(wanted, onsets - _SHARE * before, latest), onsets.min())
+    following = np.full(len(notes), np.inf)
+    following[order[:-1]] = np.where(np.isfinite(gaps), moved[order[1:]], np.inf)
+    offsets = np.where(offsets <= onsets + after, np.minimum(offsets, following), offsets)
+    return replace(notes, intervals=np.stack([moved, offsets], axis=1))
+
+
 def _keys(notes: Notes) -> IntArray:
     """Return a number for each note, the same for notes of one pitch and instrument."""
     player = np.unique(notes.instruments, return_inverse=True)[1]
@@ -124,9 +128,7 @@ def _pairs(onsets: FloatArray, key: IntArray, spread: float) -> tuple[IntArray, 
     """Return all pairs of notes that may be struck together, each in both orders, and how much they count as such."""
     order = np.argsort(onsets, kind="stable")
     times = onsets[order]
-    n_following = np.searchsorted(times, times + _REACH * spread) - np.arange(len(times)) - 1
-    first = np.repeat(np.arange(len(times)), n_following)
-    second = first + 1 + np.arange(len(first)) - np.repeat(np.cumsum(n_following) - n_following, n_following)
+    first, second = pairs_with_following(np.searchsorted(times, times + _REACH * spread))
     weight = np.exp(-0.5 * ((times[second] - times[first]) / spread) ** 2)
     one, other = order[first], order[second]
     weight[key[one] == key[other]] = 0
